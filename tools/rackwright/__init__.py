@@ -1,0 +1,1 @@
+"""Rackwright: bare servers to a private AI platform."""
