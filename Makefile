@@ -1,0 +1,84 @@
+# make demo   everything a newcomer needs: packages, lab, site.yml, smoke tests
+# make test   everything the project promises: lint, unit tests, molecule scenarios in the lab
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+VENV := .venv
+BIN := $(VENV)/bin
+INVENTORY ?= inventories/lab
+# In the order of what they cost; `site` is the whole thread.
+SCENARIOS ?= firewall postgresql nginx site
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export PYTHONWARNINGS ?= default
+
+# What Debian must have for the lab and the tests; versions are the release's.
+PACKAGES := python3 python3-venv docker.io mmdebstrap openssh-client iproute2 \
+            git ca-certificates postgresql redis-server
+
+.PHONY: help packages venv demo lab-down test lint ruff mypy yaml ansible-lint unit molecule bench lock docs clean
+
+help: ## show this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+packages: ## install the Debian packages that the control node lacks
+	@missing=$$(for p in $(PACKAGES); do dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done); \
+	if [ -n "$$missing" ]; then tools/install-packages $$missing; fi
+
+venv: $(VENV)/.complete ## make the virtual environment from the lock file
+
+$(VENV)/.complete: requirements.lock pyproject.toml | packages
+	python3 -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
+	touch $@
+
+demo: venv ## start the lab, run site.yml on it, prove it, say where to look
+	$(BIN)/rackwright lab up -i $(INVENTORY)
+	$(BIN)/rackwright secrets init -i $(INVENTORY)
+	$(BIN)/rackwright apply -i $(INVENTORY)
+	$(BIN)/rackwright smoke -i $(INVENTORY)
+	$(BIN)/rackwright welcome -i $(INVENTORY)
+
+lab-down: venv ## remove the lab
+	$(BIN)/rackwright lab down -i $(INVENTORY)
+
+test: venv ## lint, unit and contract tests, molecule scenarios
+	tools/run-tests lint unit $(addprefix molecule-,$(SCENARIOS))
+
+lint: ruff mypy yaml ansible-lint ## all static checks
+
+ruff: venv
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+mypy: venv
+	$(BIN)/mypy tools plugins app/src
+
+yaml: venv
+	$(BIN)/yamllint --strict .
+
+ansible-lint: venv
+	$(BIN)/ansible-lint --offline --strict
+
+unit: venv ## unit, plugin and contract tests, and the app's own
+	$(BIN)/python -m pytest -q
+
+molecule-%: venv ## one molecule scenario, e.g. make molecule-firewall
+	$(BIN)/molecule test --scenario-name $*
+
+molecule: venv ## all molecule scenarios
+	set -e; for s in $(SCENARIOS); do $(BIN)/molecule test --scenario-name $$s; done
+
+bench: venv ## speed against a plain shell script, as ratios
+	$(BIN)/python -m rackwright.bench
+
+lock: venv ## renew the lock files
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-emit-find-links --no-header --extra dev pyproject.toml --output-file requirements.lock
+
+docs: venv ## write the generated parts of the documentation
+	$(BIN)/rackwright docs
+
+clean: ## remove what the build made (not the lab: make lab-down)
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
