@@ -17,7 +17,9 @@ from rackwright.operations.apply import apply_site
 @click.option("--diff", is_flag=True, help="Show the differences of files (in the log).")
 @click.option("--limit", metavar="HOSTS", help="Only these hosts or groups.")
 @click.option("--tags", metavar="TAGS", help="Only tasks with these tags (a role's name, or <role>_<stage>).")
-@click.option("--playbook", default="site.yml", show_default=True, help="Another playbook, e.g. playbooks/data.yml.")
+@click.option(
+    "--playbook", default="site.yml", show_default=True, help="Another playbook, e.g. playbooks/data.yml."
+)
 def command(
     inventory: tuple[Path, ...], check: bool, diff: bool, limit: str | None, tags: str | None, playbook: str
 ) -> None:

@@ -13,8 +13,7 @@ from rich.text import Text
 from rackwright.errors import RackwrightError
 
 # name = "module:attribute"; a module is imported only when its command is run or listed with its help.
-COMMANDS: dict[str, str] = {
-}
+COMMANDS: dict[str, str] = {}
 
 
 class LazyGroup(click.Group):
@@ -36,7 +35,10 @@ class LazyGroup(click.Group):
         return command
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
 @click.version_option(package_name="rackwright", prog_name="rackwright")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @click.pass_context
