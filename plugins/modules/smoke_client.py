@@ -1,0 +1,247 @@
+#!/usr/bin/python
+"""Asks the platform as a user outside it would, step by step (see DOCUMENTATION)."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import ssl
+import tempfile
+import threading
+import time
+
+from ansible.module_utils.basic import AnsibleModule
+
+DOCUMENTATION = r"""
+module: smoke_client
+short_description: Prove the edge from a client's side
+description:
+  - Runs on a machine outside the zones and speaks HTTP and HTTPS with the edge as a user's program would.
+  - Steps are redirect, certificate, unauthorised, answer, denied and rate_limit. Nothing on the machine changes.
+options:
+  address: {description: Address of the edge., type: str, required: true}
+  http_port: {description: Port that redirects to HTTPS., type: int, required: true}
+  https_port: {description: HTTPS port., type: int, required: true}
+  host: {description: Host name of the API., type: str, required: true}
+  ca: {description: PEM of the certificate authority that the client trusts., type: str, required: true}
+  token: {description: Access token of the user who asks., type: str, required: true}
+  question: {description: What to ask., type: str, required: true}
+  denied_source:
+    description: An own address that no allowlist holds; without it the step is left out.
+    type: str
+  burst: {description: Requests of the rate-limit step., type: int, default: 400}
+  answer_timeout: {description: Longest pause between two parts of an answer in seconds., type: int, default: 120}
+author: [Rackwright]
+"""
+
+EXAMPLES = r"""
+- smoke_client:
+    address: 10.77.10.11
+    http_port: 80
+    https_port: 443
+    host: api.lab.rackwright.internal
+    ca: "{{ lookup('file', 'pki/ca.pem') }}"
+    token: "{{ token }}"
+    question: What is a rack?
+"""
+
+RETURN = r"""
+steps:
+  description: One entry per step with name, ok, detail and latency_ms.
+  type: list
+session:
+  description: The session that the answer was given in, empty when there was none.
+  type: str
+deltas:
+  description: How many parts the answer came in.
+  type: int
+"""
+
+# Parallel connections of the rate-limit step; each sends its requests one after another.
+CONNECTIONS = 8
+
+
+class Client:
+    """Opens connections to the edge that verify its certificate against the given authority."""
+
+    def __init__(self, params):
+        self.params = params
+        with tempfile.NamedTemporaryFile("w", suffix=".pem") as ca:
+            ca.write(params["ca"])
+            ca.flush()
+            self.context = ssl.create_default_context(cafile=ca.name)
+
+    def connect(self, timeout=15, source=None):
+        """Return an HTTPS connection that offers the API's host name."""
+        raw = socket.create_connection(
+            (self.params["address"], self.params["https_port"]), timeout=timeout, source_address=source
+        )
+        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection = http.client.HTTPSConnection(self.params["host"], timeout=timeout)
+        connection.sock = self.context.wrap_socket(raw, server_hostname=self.params["host"])
+        return connection
+
+    def chat(self, connection, token=None):
+        """Send the question and return the response with its body unread."""
+        headers = {"Content-Type": "application/json", "Accept": "text/event-stream", "User-Agent": "rackwright-smoke"}
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
+        body = json.dumps({"message": self.params["question"]})
+        connection.request("POST", "/api/chat", body=body, headers=headers)
+        return connection.getresponse()
+
+
+def redirect(client):
+    """HTTP sends the client to HTTPS."""
+    params = client.params
+    connection = http.client.HTTPConnection(params["address"], params["http_port"], timeout=15)
+    connection.request("GET", "/", headers={"Host": params["host"]})
+    response = connection.getresponse()
+    location = response.getheader("Location", "")
+    ok = response.status in (301, 308) and location.startswith(f"https://{params['host']}")
+    return ok, f"{response.status} to {location or 'nowhere'}", {}
+
+
+def certificate(client):
+    """The certificate is the authority's, names the host and is valid."""
+    connection = client.connect()
+    peer = connection.sock.getpeercert()
+    days = (ssl.cert_time_to_seconds(peer["notAfter"]) - time.time()) / 86400
+    return days > 0, f"{connection.sock.version()}, {days:.0f} days left", {}
+
+
+def unauthorised(client):
+    """A question without a token is refused."""
+    response = client.chat(client.connect())
+    return response.status == 401, f"status {response.status}", {}
+
+
+def events(response):
+    """Yield (event, data, monotonic time) of a server-sent event stream as the parts come in."""
+    name, data = "message", []
+    for raw in response:
+        line = raw.decode("utf-8").rstrip("\r\n")
+        if not line:
+            if data:
+                yield name, "\n".join(data), time.monotonic()
+            name, data = "message", []
+        elif line.startswith("event:"):
+            name = line[6:].strip()
+        elif line.startswith("data:"):
+            data.append(line[5:].lstrip())
+
+
+def answer(client):
+    """A question with a token is answered, in parts as the model makes them."""
+    connection = client.connect(timeout=client.params["answer_timeout"])
+    started = time.monotonic()
+    response = client.chat(connection, client.params["token"])
+    if response.status != 200:
+        return False, f"status {response.status}: {response.read(300).decode('utf-8', 'replace')}", {}
+    kind = response.getheader("Content-Type", "")
+    session, times, done, error = "", [], False, ""
+    for name, data, moment in events(response):
+        payload = json.loads(data)
+        if name == "session":
+            session = payload["session"]
+        elif name == "delta":
+            times.append(moment)
+        elif name == "done":
+            done = True
+            break
+        elif name == "error":
+            error = data
+            break
+    # A buffering proxy hands all parts over at one moment, at the end.
+    streamed = len(times) > 1 and times[-1] - times[0] > 0.001
+    ok = kind.startswith("text/event-stream") and bool(session) and streamed and done
+    first = (times[0] - started) * 1000 if times else 0
+    detail = error or f"{len(times)} parts, first after {first:.0f} ms, whole after {(time.monotonic() - started) * 1000:.0f} ms"
+    return ok, detail, {"session": session, "deltas": len(times)}
+
+
+def denied(client):
+    """A client whose address no allowlist holds is refused, even with a token."""
+    connection = client.connect(source=(client.params["denied_source"], 0))
+    response = client.chat(connection, client.params["token"])
+    return response.status == 403, f"{client.params['denied_source']}: status {response.status}", {}
+
+
+def rate_limit(client):
+    """Too many requests in a second are refused with 429."""
+    seen, lock = {}, threading.Lock()
+    share = max(1, client.params["burst"] // CONNECTIONS)
+
+    def worker():
+        connection = client.connect()
+        for _ in range(share):
+            connection.request("GET", "/api/chat")
+            response = connection.getresponse()
+            response.read()
+            with lock:
+                seen[response.status] = seen.get(response.status, 0) + 1
+            if response.getheader("Connection", "").lower() == "close":
+                connection.close()
+                connection = client.connect()
+
+    threads = [threading.Thread(target=worker, daemon=True) for _ in range(CONNECTIONS)]
+    started = time.monotonic()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    took = time.monotonic() - started
+    told = ", ".join(f"{count} x {status}" for status, count in sorted(seen.items()))
+    return seen.get(429, 0) > 0, f"{told} in {took:.1f} s", {}
+
+
+def run_step(step, client):
+    """Run one step; a connection that fails is the step's failure, not the module's."""
+    started = time.monotonic()
+    extra = {}
+    try:
+        ok, detail, extra = step(client)
+    except (OSError, ssl.SSLError, http.client.HTTPException, ValueError, KeyError) as error:
+        ok, detail = False, f"{type(error).__name__}: {error}"
+    latency = round((time.monotonic() - started) * 1000, 1)
+    name = step.__name__
+    return {"name": name, "ok": ok, "detail": detail, "latency_ms": latency, "what": step.__doc__}, extra
+
+
+def main():
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "address": {"type": "str", "required": True},
+            "http_port": {"type": "int", "required": True},
+            "https_port": {"type": "int", "required": True},
+            "host": {"type": "str", "required": True},
+            "ca": {"type": "str", "required": True},
+            "token": {"type": "str", "required": True, "no_log": True},
+            "question": {"type": "str", "required": True},
+            "denied_source": {"type": "str"},
+            "burst": {"type": "int", "default": 400},
+            "answer_timeout": {"type": "int", "default": 120},
+        },
+        supports_check_mode=True,
+    )
+    steps = [redirect, certificate, unauthorised, answer]
+    if module.params["denied_source"]:
+        steps.append(denied)
+    steps.append(rate_limit)
+    client = Client(module.params)
+    done, session, deltas = [], "", 0
+    for step in steps:
+        entry, extra = run_step(step, client)
+        done.append(entry)
+        session, deltas = extra.get("session", session), extra.get("deltas", deltas)
+    failed = [f"{entry['name']}: {entry['detail']}" for entry in done if not entry["ok"]]
+    result = {"changed": False, "steps": done, "session": session, "deltas": deltas}
+    if failed:
+        module.fail_json(msg="; ".join(failed), **result)
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

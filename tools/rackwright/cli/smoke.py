@@ -1,0 +1,31 @@
+"""`rackwright smoke`: prove a site from a client's side."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from rackwright.cli.options import inventory_option, json_option
+from rackwright.operations.smoke import as_table, smoke
+
+
+@click.command()
+@inventory_option
+@json_option
+def command(inventory: tuple[Path, ...], as_json: bool) -> None:
+    """Ask a question from outside and check every promise on its way; exit status 1 when one is broken."""
+    steps, run = smoke(inventory)
+    ok = run.successful and all(step.ok for step in steps)
+    if as_json:
+        click.echo(json.dumps({"ok": ok, "steps": [asdict(step) for step in steps]}, indent=2))
+    else:
+        console = Console()
+        console.print(as_table(steps))
+        passed = sum(step.ok for step in steps)
+        console.print(f"\nsmoke tests: {passed} passed, {len(steps) - passed} failed")
+    if not ok:
+        raise SystemExit(1)

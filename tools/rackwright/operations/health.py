@@ -1,0 +1,107 @@
+"""Asks every service of a site how it is, through the service's own interface."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from rackwright.errors import RackwrightError
+from rackwright.operations.runner import Run, run_playbook
+
+PLAYBOOK = "playbooks/health.yml"
+# Below this the certificate's renewal by the next `apply` is overdue (the tls role renews at 30 days).
+_CERTIFICATE_WARNING_DAYS = 25
+
+
+@dataclass(frozen=True)
+class ServiceHealth:
+    """How one service on one host answered.
+
+    Attributes:
+        host: inventory name.
+        service: name in the catalogue.
+        ok: whether it answered as the catalogue says it must.
+        detail: what it answered, or why it did not.
+        latency_ms: time of the answer in milliseconds, None when there was none.
+        certificate_days: days its certificate is still valid, None where it has none.
+    """
+
+    host: str
+    service: str
+    ok: bool
+    detail: str
+    latency_ms: float | None
+    certificate_days: int | None
+
+
+def health(inventories: Sequence[Path]) -> tuple[list[ServiceHealth], Run]:
+    """Ask every service of the site.
+
+    Args:
+        inventories: inventory sources.
+
+    Returns:
+        One entry per host and service, and the run that asked. A host that does not answer has one entry with
+        the service ``host``.
+
+    Raises:
+        RackwrightError: the run was refused before a host was asked.
+    """
+    run = run_playbook(PLAYBOOK, inventories)
+    return entries(run), run
+
+
+def entries(run: Run) -> list[ServiceHealth]:
+    """Return what the hosts of a run of playbooks/health.yml answered, by host and service."""
+    found: list[ServiceHealth] = []
+    for result in run.recap.results:
+        if result.status == "unreachable":
+            found.append(ServiceHealth(result.host, "host", ok=False, detail=result.message, latency_ms=None,
+                                       certificate_days=None))
+        for check in result.result.get("checks") or ():
+            found.append(_entry(result.host, check))
+    if not found:
+        text = "; ".join(result.message for result in run.recap.failed)
+        raise RackwrightError(
+            f"no host was asked: {text or run.status}", hint=f"the run's output is in {run.log}"
+        )
+    return sorted(found, key=lambda entry: (entry.host, entry.service))
+
+
+def _entry(host: str, check: Mapping[str, Any]) -> ServiceHealth:
+    days = check.get("certificate_days")
+    latency = check.get("latency_ms")
+    return ServiceHealth(
+        host=host,
+        service=str(check["service"]),
+        ok=bool(check["ok"]),
+        detail=str(check.get("detail") or ""),
+        latency_ms=float(latency) if latency is not None else None,
+        certificate_days=int(days) if days is not None else None,
+    )
+
+
+def to_json(found: Sequence[ServiceHealth]) -> dict[str, Any]:
+    """Return the answers for machines."""
+    return {"ok": all(entry.ok for entry in found), "services": [asdict(entry) for entry in found]}
+
+
+def as_table(found: Sequence[ServiceHealth]) -> Table:
+    """Return the answers for people."""
+    table = Table(box=None, padding=(0, 2), show_edge=False)
+    for column, justify in (("host", "left"), ("service", "left"), ("", "left"), ("latency", "right"), ("cert", "right")):
+        table.add_column(column, justify=justify)  # type: ignore[arg-type]
+    table.add_column("detail", overflow="fold")
+    for entry in found:
+        mark = Text("ok", style="green") if entry.ok else Text("FAILED", style="bold red")
+        latency = f"{entry.latency_ms:.0f} ms" if entry.latency_ms is not None else ""
+        days = Text("" if entry.certificate_days is None else f"{entry.certificate_days} d")
+        if entry.certificate_days is not None and entry.certificate_days < _CERTIFICATE_WARNING_DAYS:
+            days.stylize("bold yellow")
+        table.add_row(entry.host, entry.service, mark, latency, days, entry.detail)
+    return table
