@@ -13,7 +13,11 @@ from rich.text import Text
 from rackwright.errors import RackwrightError
 
 # name = "module:attribute"; a module is imported only when its command is run or listed with its help.
-COMMANDS: dict[str, str] = {}
+COMMANDS: dict[str, str] = {
+    "pki": "rackwright.cli.pki:pki",
+    "secrets": "rackwright.cli.secrets:secrets",
+    "token": "rackwright.cli.token:token",
+}
 
 
 class LazyGroup(click.Group):

@@ -1,0 +1,1 @@
+"""A site's secrets: drawn at random, kept in one vault file per site, rotated one at a time."""

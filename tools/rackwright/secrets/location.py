@@ -1,0 +1,51 @@
+"""Where a site keeps its vault, and where this control node keeps the vault's password."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from rackwright.errors import RackwrightError
+from rackwright.site.paths import repository_root
+
+PASSWORD_FILE_VARIABLE = "RACKWRIGHT_VAULT_PASSWORD_FILE"  # noqa: S105 - the name of a variable
+_DEFAULT_PASSWORD_FILE = ".vault-password"  # noqa: S105 - the name of a file
+_VAULT = Path("group_vars/all/vault.yml")
+
+
+def site_directory(sources: Sequence[Path]) -> Path:
+    """Return the directory of the inventory that owns the site's secrets and its certificate authority.
+
+    An inventory may be laid over another (`-i base -i overlay`) and Ansible lets the last source win, so
+    what is written for the site goes to the last source that is a directory. When all sources are files,
+    it is the directory of the last one: Ansible reads the group_vars beside a file, too.
+
+    Raises:
+        RackwrightError: No source exists.
+    """
+    existing = [source for source in sources if source.exists()]
+    if not existing:
+        named = ", ".join(str(source) for source in sources) or "none"
+        raise RackwrightError(
+            f"no inventory directory among the sources: {named}",
+            hint="name the site's inventory: -i inventories/<site>",
+        )
+    directories = [source for source in existing if source.is_dir()]
+    return directories[-1] if directories else existing[-1].parent
+
+
+def vault_path(directory: Path) -> Path:
+    """Return the path of the vault of the inventory at `directory`."""
+    return directory / _VAULT
+
+
+def password_path() -> Path:
+    """Return the path of the vault password file of this control node; the file may not exist yet."""
+    named = os.environ.get(PASSWORD_FILE_VARIABLE)
+    return Path(named).expanduser().absolute() if named else repository_root() / _DEFAULT_PASSWORD_FILE
+
+
+def specification_path() -> Path:
+    """Return the path of the list of all secrets that a site needs."""
+    return repository_root() / "group_vars/all/secrets.yml"
