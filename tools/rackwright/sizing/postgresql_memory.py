@@ -1,0 +1,110 @@
+"""How PostgreSQL's share of a host is spent, so that the worst case stays within it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+# One memory-hungry operation per process; half of them hash, which may use hash_mem_multiplier (2.0)
+# times work_mem, the other half sort: 1.5 on average.
+OPERATIONS = Fraction(3, 2)
+# What a connection takes before it has done anything: process, catalogue caches, plan cache.
+CONNECTION_MB = 4
+# Shared memory beside the buffers (locks, statistics), enough for the descriptors of a pool of 4 GB too.
+BASE_MB = 32
+# The descriptors and hash entries of a larger pool: about 0.8 % of it.
+DESCRIPTORS = Fraction(1, 128)
+SMALLEST_WORK_MEM_MB = 1
+LARGEST_WORK_MEM_MB = 2048
+LARGEST_MAINTENANCE_MB = 8192
+LARGEST_AUTOVACUUM_MB = 1024
+LARGEST_WAL_BUFFERS_MB = 16
+_WHOLE_MB_BELOW = 16
+_STEP_MB = 4
+
+
+@dataclass(frozen=True)
+class MemoryPlan:
+    """What each part of the server may take, in MB.
+
+    Attributes:
+        shared_buffers: pages kept by the server.
+        wal_buffers: WAL not yet written.
+        maintenance: one index build or manual VACUUM.
+        autovacuum: one autovacuum worker.
+        workers: how many autovacuum workers there are.
+        processes: connections and parallel workers, each of which may sort or hash.
+        connections: connections alone.
+        work: one sort.
+    """
+
+    shared_buffers: int
+    wal_buffers: int
+    maintenance: int
+    autovacuum: int
+    workers: int
+    processes: int
+    connections: int
+    work: int
+
+    @property
+    def shared_mb(self) -> int:
+        """The shared memory segment, in MB."""
+        descriptors = int(self.shared_buffers * DESCRIPTORS)
+        return self.shared_buffers + self.wal_buffers + max(BASE_MB, descriptors)
+
+    @property
+    def worst_case_mb(self) -> int:
+        """All parts at once, in MB, rounded up."""
+        working = self.connections * CONNECTION_MB + self.processes * OPERATIONS * self.work
+        maintaining = self.maintenance + self.workers * self.autovacuum
+        return -int(-(self.shared_mb + working + maintaining) // 1)
+
+
+def autovacuum_workers(cpus: int) -> int:
+    """Autovacuum workers: PostgreSQL's 3, and one for every four cores on larger machines, up to 8."""
+    return max(3, min(8, cpus // 4))
+
+
+def plan_memory(memory_mb: int, cpus: int, connections: int) -> MemoryPlan:
+    """Spends `memory_mb` MB; `work` comes out under SMALLEST_WORK_MEM_MB when the connections do not fit."""
+    shared_buffers = memory_mb // 4
+    maintenance = max(1, min(memory_mb // 16, LARGEST_MAINTENANCE_MB))
+    fixed = MemoryPlan(
+        shared_buffers=shared_buffers,
+        wal_buffers=max(1, min(LARGEST_WAL_BUFFERS_MB, shared_buffers * 3 // 100)),
+        maintenance=maintenance,
+        autovacuum=max(1, min(maintenance // 8, LARGEST_AUTOVACUUM_MB)),
+        workers=autovacuum_workers(cpus),
+        processes=connections + cpus,
+        connections=connections,
+        work=0,
+    )
+    left = max(0, memory_mb - fixed.worst_case_mb)
+    work = int(left / (fixed.processes * OPERATIONS))
+    if work >= _WHOLE_MB_BELOW:  # multiples of 4: numbers that a person can compare
+        work = work // _STEP_MB * _STEP_MB
+    return replace(fixed, work=min(work, LARGEST_WORK_MEM_MB))
+
+
+def smallest_memory_mb(cpus: int, connections: int) -> int:
+    """The smallest share, in MB, that gives every process SMALLEST_WORK_MEM_MB."""
+
+    def fits(memory_mb: int) -> bool:
+        return plan_memory(memory_mb, cpus, connections).work >= SMALLEST_WORK_MEM_MB
+
+    low, high = 0, 1
+    while not fits(high):
+        low, high = high, high * 2
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if fits(middle) else (middle, high)
+    return high
+
+
+def most_connections(memory_mb: int, cpus: int) -> int:
+    """The most connections that the share holds; 0 when it holds none."""
+    connections = 0
+    while plan_memory(memory_mb, cpus, connections + 1).work >= SMALLEST_WORK_MEM_MB:
+        connections += 1
+    return connections
