@@ -10,11 +10,14 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from rackwright.errors import RackwrightError
 from rackwright.site.paths import repository_root
-from rackwright.site.plain import plain
+from rackwright.site.plain import Value, plain
+
+# Ansible ships no types.
+AnsibleObject: TypeAlias = Any
 
 VAULT_HINT = (
     "make the vault with `rackwright secrets init -i <inventory>`, or let RACKWRIGHT_VAULT_PASSWORD_FILE "
@@ -29,13 +32,14 @@ class TemplatedVariables(Mapping[str, Any]):
     undefined variable in it, a vault that cannot be read).
     """
 
-    def __init__(self, host: str, raw: Mapping[str, Any], templar: Any) -> None:
+    def __init__(self, host: str, raw: Mapping[str, Value], templar: AnsibleObject) -> None:
         self._host = host
         self._raw = raw
         self._templar = templar
         self._done: dict[str, Any] = {}
 
-    def __getitem__(self, name: str) -> Any:
+    def __getitem__(self, name: str) -> Value:
+        """Return the templated value."""
         if name not in self._done:
             raw = self._raw[name]
             try:
@@ -49,9 +53,11 @@ class TemplatedVariables(Mapping[str, Any]):
         return self._done[name]
 
     def __iter__(self) -> Iterator[str]:
+        """Iterate over the names."""
         return iter(self._raw)
 
     def __len__(self) -> int:
+        """Return how many variables are set."""
         return len(self._raw)
 
 
@@ -123,7 +129,7 @@ def prepare_ansible() -> None:
     os.environ.setdefault("ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED", "true")
 
 
-def load_inventory(sources: Sequence[Path], vault_secrets: Any = None) -> Inventory:
+def load_inventory(sources: Sequence[Path], vault_secrets: AnsibleObject = None) -> Inventory:
     """Read an inventory as ansible-playbook does, with the project's group_vars as the weakest values.
 
     Args:
@@ -175,7 +181,7 @@ def load_inventory(sources: Sequence[Path], vault_secrets: Any = None) -> Invent
     return Inventory(paths, hosts, groups, definitions)
 
 
-def _vault_secrets(loader: Any) -> list[tuple[str, Any]]:
+def _vault_secrets(loader: AnsibleObject) -> list[tuple[str, AnsibleObject]]:
     """Return the secrets that the configured vault_password_file gives; none where none is configured."""
     from ansible import constants  # noqa: PLC0415
     from ansible.parsing.vault import get_file_vault_secret  # noqa: PLC0415
@@ -187,7 +193,7 @@ def _vault_secrets(loader: Any) -> list[tuple[str, Any]]:
     return [(constants.DEFAULT_VAULT_IDENTITY, secret)]
 
 
-def _definitions(loader: Any, manager: Any) -> Iterable[Definition]:
+def _definitions(loader: AnsibleObject, manager: AnsibleObject) -> Iterable[Definition]:
     """Say what the inventory sets, entity by entity, from its files and its group_vars and host_vars."""
     from ansible.vars.plugins import get_vars_from_inventory_sources  # noqa: PLC0415
 

@@ -1,0 +1,69 @@
+"""The catalogue for plays: a host's plan, and the probe matrix of the tests.
+
+Thin: everything is done by `rackwright.catalogue`; these functions take Ansible's values and give plain ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+
+from rackwright.catalogue.load import load_catalogue
+from rackwright.catalogue.plan import Machine
+from rackwright.catalogue.plan import host_plan as plan_of
+from rackwright.catalogue.probes import probe_matrix as matrix_of
+from rackwright.catalogue.site import Site, place
+from rackwright.errors import RackwrightError
+from rackwright.site.plain import plain
+
+
+def _site(services: Mapping[str, Any], site: Mapping[str, Any]) -> Site:
+    values = plain(site)
+    catalogue = load_catalogue(plain(services), values.pop("zone_policy"))
+    # The two lists come apart: `extract` gives values alone, in the order of its input.
+    addresses = dict(zip(values.pop("names"), values.pop("addresses"), strict=True))
+    return place(catalogue, addresses=addresses, **values)
+
+
+def host_plan(
+    services: Mapping[str, Any], site: Mapping[str, Any], host: str, memory_mb: int, cpus: int
+) -> dict[str, Any]:
+    """Return the plan of one host.
+
+    Args:
+        services: The catalogue.
+        site: zone_policy, name, domain, zones, groups, names and addresses of the hosts of `platform` and
+            `outside` (two lists of one length), management_sources, package_proxy, dns_servers, ntp_servers.
+        host: The host's name in the inventory.
+        memory_mb: Its memory in MB.
+        cpus: Its cores.
+    """
+    try:
+        machine = Machine(memory_mb=int(memory_mb), cpus=int(cpus))
+        return plan_of(_site(services, site), str(host), machine)
+    except RackwrightError as error:
+        raise AnsibleFilterError(f"host_plan of {host}: {error}") from error
+
+
+def probe_matrix(
+    services: Mapping[str, Any], site: Mapping[str, Any], undeclared_ports: Sequence[int] = ()
+) -> list[dict[str, Any]]:
+    """Return [{source, dest, port, allowed}] for every pair of hosts and port; `site` as in host_plan."""
+    try:
+        matrix = matrix_of(_site(services, site), [int(port) for port in undeclared_ports])
+    except RackwrightError as error:
+        raise AnsibleFilterError(f"probe_matrix: {error}") from error
+    return [
+        {"source": source, "dest": dest, "port": port, "allowed": allowed}
+        for (source, dest, port), allowed in matrix.items()
+    ]
+
+
+class FilterModule:
+    """What Ansible asks for the filters of this file."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Return the filters by name."""
+        return {"host_plan": host_plan, "probe_matrix": probe_matrix}

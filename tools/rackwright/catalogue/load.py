@@ -1,0 +1,187 @@
+"""Read the catalogue: shape by pydantic, then the rules that span several keys. All findings at once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from rackwright.catalogue.findings import Finding, FindingsError, short
+from rackwright.catalogue.model import Caller, HttpHealth, Metrics, Service, UnitHealth, ZonePolicy
+
+T = TypeVar("T")
+
+_SERVICES = TypeAdapter(dict[str, Service])
+_POLICY = TypeAdapter(dict[str, ZonePolicy])
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """All services by name in the catalogue's order, and the policy of each zone."""
+
+    services: Mapping[str, Service]
+    zone_policy: Mapping[str, ZonePolicy]
+
+
+def load_catalogue(services: object, zone_policy: object) -> Catalogue:
+    """Return the catalogue that the variables `services` and `zone_policy` hold.
+
+    Raises:
+        FindingsError: Anything in them is wrong; holds every finding.
+    """
+    findings: list[Finding] = []
+    parsed = parse(_SERVICES, "services", services, findings) or {}
+    policy = parse(_POLICY, "zone_policy", zone_policy, findings) or {}
+    if not findings:
+        findings += _service_findings(parsed)
+        findings += _policy_findings(policy)
+    if findings:
+        raise FindingsError(findings)
+    return Catalogue(parsed, policy)
+
+
+def parse(adapter: TypeAdapter[T], variable: str, value: object, findings: list[Finding]) -> T | None:
+    """Validate a value strictly; append what is wrong to `findings` and return None then.
+
+    The value goes through JSON: pydantic's strict mode then takes a mapping for a dataclass and a list for
+    a tuple, as YAML means them, and still takes no text for a number.
+    """
+    try:
+        return adapter.validate_json(json.dumps(value, default=str), strict=True)
+    except ValidationError as error:
+        for item in error.errors(include_url=False):
+            # Tags of our unions (~data) and pydantic's own ([key]) are no part of the path in the file.
+            path = [str(step) for step in item["loc"] if not str(step).startswith(("~", "["))]
+            path = _without_kind_tag(path, value)
+            findings.append(
+                Finding(
+                    variable=".".join([variable, *path]),
+                    value="(absent)" if item["type"] == "missing" else short(item["input"]),
+                    rule=item["msg"],
+                    hint=_hint(item["type"], path),
+                )
+            )
+        return None
+
+
+def _without_kind_tag(path: list[str], value: object) -> list[str]:
+    """Drop the steps that pydantic adds for a union by `kind`: they are not in the data."""
+    kept: list[str] = []
+    here = value
+    for position, step in enumerate(path):
+        last = position == len(path) - 1
+        if isinstance(here, Mapping):
+            if step not in here and not last and here.get("kind") == step:
+                continue
+            here = here.get(step)
+        elif isinstance(here, list) and step.isdigit() and int(step) < len(here):
+            here = here[int(step)]
+        kept.append(step)
+    return kept
+
+
+def _hint(kind: str, path: list[str]) -> str:
+    match kind:
+        case "missing":
+            return f"add `{path[-1]}`" if path else "define it"
+        case "extra_forbidden" | "unexpected_keyword_argument":
+            return (
+                f"`{path[-1]}` is no key here: correct its name or remove it (docs/catalogue.md has all keys)"
+            )
+        case "int_type" | "bool_type":
+            return "write it without quotes"
+        case "string_type":
+            return "write it in quotes"
+        case _:
+            return "docs/catalogue.md says what belongs here"
+
+
+def _service_findings(services: Mapping[str, Service]) -> Iterator[Finding]:
+    for name, service in services.items():
+        at = f"services.{name}"
+        if (service.unit is None) == (service.container is None):
+            yield Finding(
+                f"{at}.unit",
+                short(service.unit),
+                "a service has a systemd unit or a container, one of them",
+                "write `unit: <name>.service` or `container: <name>`",
+            )
+        for key, wanted in _named_ports(service):
+            if wanted not in service.ports:
+                yield Finding(
+                    f"{at}.{key}.port",
+                    wanted,
+                    "it must name one of the service's ports",
+                    _ports_hint(service),
+                )
+        yield from _port_findings(at, service, services)
+
+
+def _named_ports(service: Service) -> Iterator[tuple[str, str]]:
+    if not isinstance(service.health, UnitHealth):
+        yield "health", service.health.port
+    if isinstance(service.metrics, Metrics):
+        yield "metrics", service.metrics.port
+
+
+def _ports_hint(service: Service) -> str:
+    return f"its ports: {', '.join(service.ports) or 'none'}"
+
+
+def _port_findings(at: str, service: Service, services: Mapping[str, Service]) -> Iterator[Finding]:
+    seen: dict[tuple[int, str], str] = {}
+    for port_name, port in service.ports.items():
+        here = f"{at}.ports.{port_name}"
+        first = seen.setdefault((port.port, port.protocol), port_name)
+        if first != port_name:
+            yield Finding(
+                f"{here}.port", str(port.port), f"`{first}` has this port already", "give it another number"
+            )
+        if port.tls and service.certificate is None:
+            yield Finding(
+                f"{here}.tls",
+                "true",
+                "a port with TLS needs a certificate",
+                "add `certificate: {owner: …, group: …}` to the service",
+            )
+        if port.container_port is not None and service.container is None:
+            yield Finding(
+                f"{here}.container_port",
+                str(port.container_port),
+                "only a container has a container port",
+                "remove it, or write `container: <name>`",
+            )
+        for text in port.callers:
+            caller = Caller.parse(text)
+            if caller.kind == "service" and caller.name not in services:
+                yield Finding(
+                    f"{here}.callers",
+                    text,
+                    "it must name a service of the catalogue",
+                    f"the services: {', '.join(services)}",
+                )
+    health = service.health
+    if isinstance(health, HttpHealth) and health.port in service.ports:
+        tls = service.ports[health.port].tls
+        if tls != (health.kind == "https"):
+            yield Finding(
+                f"{at}.health.kind",
+                health.kind,
+                f"port {health.port} has tls: {str(tls).lower()}",
+                f"write `kind: {'https' if tls else 'http'}`",
+            )
+
+
+def _policy_findings(policy: Mapping[str, ZonePolicy]) -> Iterator[Finding]:
+    for name, zone in policy.items():
+        for other in zone.may_call:
+            if other not in policy:
+                yield Finding(
+                    f"zone_policy.{name}.may_call",
+                    other,
+                    "it must name a zone of zone_policy",
+                    f"the zones: {', '.join(policy)}",
+                )

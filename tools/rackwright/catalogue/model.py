@@ -1,0 +1,256 @@
+"""What services.yml and zones.yml may hold: frozen dataclasses, filled by pydantic in strict mode."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import ConfigDict, Discriminator, Field, Tag
+
+# A typing mistake in a key must never pass as a value that is merely absent.
+STRICT = ConfigDict(extra="forbid", strict=True)
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+PortNumber = Annotated[int, Field(ge=1, le=65535)]
+Path = Annotated[str, Field(pattern=r"^/")]
+CallerText = Annotated[str, Field(pattern=r"^(any|management|(group|service):[a-z][a-z0-9_]*)$")]
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who may call a port: `any`, `management`, a `group` or a `service` (these two have a name)."""
+
+    kind: Literal["any", "management", "group", "service"]
+    name: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Caller:
+        """Return the caller that `any`, `management`, `group:<name>` or `service:<name>` means."""
+        kind, _, name = text.partition(":")
+        match kind:
+            case "any" | "management" | "group" | "service":
+                return cls(kind, name)
+            case _:
+                raise ValueError(text)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Port:
+    """A port that a service listens on, and who may call it.
+
+    Attributes:
+        port: The number on the host.
+        callers: See `Caller`; everybody else is denied by the host's firewall.
+        protocol: tcp or udp.
+        tls: Whether it speaks TLS; the service then needs a certificate.
+        container_port: The number inside the container, where the service is one.
+    """
+
+    __pydantic_config__: ClassVar = STRICT
+    port: PortNumber
+    callers: tuple[CallerText, ...]
+    protocol: Literal["tcp", "udp"] = "tcp"
+    tls: bool = False
+    container_port: PortNumber | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Nothing:
+    """An explicit `none: <reason>`, where a service has no metrics, logs or state of its own."""
+
+    __pydantic_config__: ClassVar = STRICT
+    none: Annotated[str, Field(min_length=1)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TcpHealth:
+    """Healthy when the port accepts a connection."""
+
+    __pydantic_config__: ClassVar = STRICT
+    kind: Literal["tcp"]
+    port: Name
+
+
+@dataclass(frozen=True, kw_only=True)
+class HttpHealth:
+    """Healthy when the path answers with the status, and with the text when one is named.
+
+    `host` is the site's name that the request is for (`api` means api.<domain>).
+    """
+
+    __pydantic_config__: ClassVar = STRICT
+    kind: Literal["http", "https"]
+    port: Name
+    path: Path
+    status: Annotated[int, Field(ge=100, le=599)] = 200
+    contains: str | None = None
+    host: Name | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoreHealth:
+    """Healthy when the store answers a question in its own protocol."""
+
+    __pydantic_config__: ClassVar = STRICT
+    kind: Literal["postgresql", "redis"]
+    port: Name
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnitHealth:
+    """Healthy when the systemd unit is active; for what has no port."""
+
+    __pydantic_config__: ClassVar = STRICT
+    kind: Literal["unit"]
+    unit: str
+
+
+Health = Annotated[TcpHealth | HttpHealth | StoreHealth | UnitHealth, Field(discriminator="kind")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metrics:
+    """Where Prometheus scrapes the service."""
+
+    __pydantic_config__: ClassVar = STRICT
+    port: Name
+    path: Path
+    scheme: Literal["http", "https"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class JournalLog:
+    """The log of a systemd unit."""
+
+    __pydantic_config__: ClassVar = STRICT
+    journal: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileLog:
+    """Log files, by glob."""
+
+    __pydantic_config__: ClassVar = STRICT
+    file: Path
+    format: Literal["json", "text"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContainerLog:
+    """What a container writes to its output."""
+
+    __pydantic_config__: ClassVar = STRICT
+    container: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PostgresqlState:
+    """Databases that a backup dumps."""
+
+    __pydantic_config__: ClassVar = STRICT
+    kind: Literal["postgresql"]
+    databases: tuple[Name, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RedisState:
+    """A directory with Redis' snapshot and append-only file."""
+
+    __pydantic_config__: ClassVar = STRICT
+    kind: Literal["redis"]
+    directory: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Certificate:
+    """Who owns the service's key on the host; `names: edge` adds the site's public names."""
+
+    __pydantic_config__: ClassVar = STRICT
+    owner: str
+    group: str
+    names: Literal["edge"] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemoryShare:
+    """What the service asks of its host's memory: a weight among its neighbours, and a minimum in MB."""
+
+    __pydantic_config__: ClassVar = STRICT
+    weight: Annotated[int, Field(ge=1)]
+    minimum_mb: Annotated[int, Field(ge=1)]
+
+
+def _shape(value: Any) -> str:  # noqa: ANN401 - pydantic hands over whatever YAML said
+    """Tell which alternative a value means by the keys that it has."""
+    if isinstance(value, Mapping):
+        for key in ("none", "journal", "file", "container"):
+            if key in value:
+                return f"~{key}"
+    return "~data"
+
+
+def _log_shape(value: Any) -> str:  # noqa: ANN401 - as above
+    shape = _shape(value)
+    return "~journal" if shape == "~data" else shape
+
+
+NoneOr = Discriminator(_shape)
+Log = Annotated[
+    Annotated[JournalLog, Tag("~journal")]
+    | Annotated[FileLog, Tag("~file")]
+    | Annotated[ContainerLog, Tag("~container")],
+    Discriminator(_log_shape),
+]
+Logs = Annotated[Annotated[Nothing, Tag("~none")] | Annotated[tuple[Log, ...], Tag("~data")], NoneOr]
+MetricsOrNone = Annotated[Annotated[Nothing, Tag("~none")] | Annotated[Metrics, Tag("~data")], NoneOr]
+StateKinds = Annotated[PostgresqlState | RedisState, Field(discriminator="kind")]
+StateOrNone = Annotated[Annotated[Nothing, Tag("~none")] | Annotated[StateKinds, Tag("~data")], NoneOr]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    """One service of the platform, as services.yml says it. Every key without a default must be there.
+
+    Attributes:
+        title: For people.
+        group: The inventory group whose hosts run it.
+        role: The role that installs it.
+        ports: By name; empty for what does not listen.
+        health: How it is asked whether it works.
+        metrics: Where it is scraped, or none with the reason.
+        logs: Where its logs are, or none with the reason.
+        state: What a backup must hold, or none with the reason.
+        unit: Its systemd unit, or
+        container: its container.
+        memory: Its share of the host; without it it lives in the system's reserve.
+        certificate: Whether and for whom it has a key and a certificate.
+    """
+
+    __pydantic_config__: ClassVar = STRICT
+    title: str
+    group: Name
+    role: Name
+    ports: dict[Name, Port]
+    health: Health
+    metrics: MetricsOrNone
+    logs: Logs
+    state: StateOrNone
+    unit: str | None = None
+    container: str | None = None
+    memory: MemoryShare | None = None
+    certificate: Certificate | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ZonePolicy:
+    """What a zone is for, and which zones its hosts may call.
+
+    `reached_from_outside` marks the zones whose ports may have `any` as a caller.
+    """
+
+    __pydantic_config__: ClassVar = STRICT
+    title: str
+    description: str
+    may_call: tuple[Name, ...] = field(default=())
+    reached_from_outside: bool = False

@@ -1,0 +1,217 @@
+"""One host's part of the catalogue: what the plays hand to the roles (the variable `host_plan`)."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+from urllib.parse import urlsplit
+
+from rackwright.catalogue.flows import ANY, MANAGEMENT, Flow, flows, source_cidrs
+from rackwright.catalogue.model import HttpHealth, Service, UnitHealth
+from rackwright.catalogue.site import Site, SiteHost, single
+from rackwright.errors import RackwrightError
+from rackwright.sizing.budget import ServiceShare, host_budget
+
+EDGE_NAMES = ("api", "ai", "dify", "monitoring")
+# Needed on every host, whatever runs there.
+COMMON_ROLES = ("base", "firewall", "tls")
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What a host has to share out: memory in MB, and cores."""
+
+    memory_mb: int
+    cpus: int
+
+
+Plan = dict[str, Any]
+
+
+def host_plan(site: Site, host: str, machine: Machine) -> Plan:
+    """Return everything that the plays need to know of one host; docs/catalogue.md describes each key.
+
+    Args:
+        site: The site.
+        host: One of its hosts of `platform`.
+        machine: The host's memory and cores.
+
+    Raises:
+        RackwrightError: A host that is not of the platform, a flow that the policy forbids, services that do
+            not fit on the machine.
+    """
+    if host not in site.hosts:
+        raise RackwrightError(
+            f"host {host} is not in the group `platform`", hint="only hosts of a zone get a plan"
+        )
+    here = site.hosts[host]
+    services = site.services_of(host)
+    all_flows = flows(site)
+    shares = {
+        name: ServiceShare(weight=service.memory.weight, minimum_mb=service.memory.minimum_mb)
+        for name, service in services.items()
+        if service.memory is not None
+    }
+    return {
+        "site": site.name,
+        "domain": site.domain,
+        "host": host,
+        "zone": here.zone,
+        "address": here.address,
+        "services": list(services),
+        "roles": list(dict.fromkeys((*COMMON_ROLES, *(service.role for service in services.values())))),
+        "addresses": {name: other.address for name, other in site.hosts.items()},
+        "listen": {
+            name: {
+                port_name: {"address": here.address, "port": port.port}
+                for port_name, port in service.ports.items()
+            }
+            for name, service in services.items()
+        },
+        "endpoints": _endpoints(site),
+        "callers": _callers(site, here, services, all_flows),
+        "firewall": {
+            "inbound": _inbound(site, here, services, all_flows),
+            "outbound": [*_outbound_flows(site, here, all_flows), *_outbound_site(site)],
+            "management_sources": list(site.management_sources),
+        },
+        "certificates": [
+            {
+                "service": name,
+                "owner": service.certificate.owner,
+                "group": service.certificate.group,
+                "addresses": [here.address],
+                "names": _certificate_names(site, here, name, service),
+            }
+            for name, service in services.items()
+            if service.certificate is not None
+        ],
+        "budget": host_budget(machine.memory_mb, machine.cpus, shares).as_dict(),
+        "health": [_health(site, here, name, service) for name, service in services.items()],
+    }
+
+
+def _endpoints(site: Site) -> Plan:
+    return {
+        name: {
+            port_name: [
+                {"host": host.name, "address": host.address, "port": port.port}
+                for host in site.hosts_of(name)
+            ]
+            for port_name, port in service.ports.items()
+        }
+        for name, service in site.catalogue.services.items()
+    }
+
+
+def _callers(
+    site: Site, here: SiteHost, services: dict[str, Service], all_flows: Sequence[Flow]
+) -> dict[str, dict[str, list[Plan]]]:
+    found: dict[str, dict[str, list[Plan]]] = {
+        name: {port_name: [] for port_name in service.ports} for name, service in services.items()
+    }
+    for flow in all_flows:
+        if flow.dest == here.name:
+            found[flow.service][flow.port_name] += [
+                {"host": flow.source, "cidr": cidr} for cidr in source_cidrs(site, flow)
+            ]
+    return found
+
+
+def _inbound(
+    site: Site, here: SiteHost, services: dict[str, Service], all_flows: Sequence[Flow]
+) -> list[Plan]:
+    sources: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for flow in all_flows:
+        # What a host sends to itself goes over its loopback, which the firewall leaves alone.
+        if flow.dest == here.name and flow.source != here.name:
+            sources[flow.service, flow.port_name] += source_cidrs(site, flow)
+    return [
+        {
+            "service": name,
+            "port_name": port_name,
+            "protocol": services[name].ports[port_name].protocol,
+            "port": services[name].ports[port_name].port,
+            "sources": list(dict.fromkeys(cidrs)),
+            "container_port": services[name].ports[port_name].container_port,
+        }
+        for (name, port_name), cidrs in sources.items()
+    ]
+
+
+def _outbound_flows(site: Site, here: SiteHost, all_flows: Sequence[Flow]) -> list[Plan]:
+    destinations: dict[tuple[str, str, str, int], list[str]] = defaultdict(list)
+    for flow in all_flows:
+        if flow.source == here.name and flow.source not in {ANY, MANAGEMENT} and flow.dest != here.name:
+            key = (flow.service, flow.port_name, flow.protocol, flow.port)
+            destinations[key].append(site.hosts[flow.dest].cidr)
+    return [_out(*key, list(dict.fromkeys(cidrs))) for key, cidrs in destinations.items()]
+
+
+def _outbound_site(site: Site) -> Iterable[Plan]:
+    """Return what every host may open besides the services' flows: packages, names, time."""
+    if site.package_proxy:
+        address, port = proxy_endpoint(site.package_proxy)
+        yield _out("package_proxy", "http", "tcp", port, [single(address)])
+    if site.dns_servers:
+        servers = [single(server) for server in site.dns_servers]
+        yield _out("dns", "dns", "udp", 53, servers)
+        yield _out("dns", "dns", "tcp", 53, servers)
+    if site.ntp_servers:
+        yield _out("ntp", "ntp", "udp", 123, [single(server) for server in site.ntp_servers])
+
+
+def _out(service: str, port_name: str, protocol: str, port: int, destinations: list[str]) -> Plan:
+    return {
+        "service": service,
+        "port_name": port_name,
+        "protocol": protocol,
+        "port": port,
+        "destinations": destinations,
+    }
+
+
+def proxy_endpoint(url: str) -> tuple[str, int]:
+    """Return address and port of the package proxy's URL.
+
+    Raises:
+        RackwrightError: It is no http(s) URL with an address: the firewall opens addresses, not names.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port or {"http": 80, "https": 443}[parts.scheme]
+        return str(ipaddress.ip_address(parts.hostname or "")), port
+    except (ValueError, KeyError) as error:
+        raise RackwrightError(
+            f"package_proxy is {url!r}; it must be http://<address>:<port> with an address, not a name",
+            hint='write e.g. package_proxy: "http://10.0.40.5:3142", or "" when hosts have their own mirrors',
+        ) from error
+
+
+def _certificate_names(site: Site, here: SiteHost, name: str, service: Service) -> list[str]:
+    names = [here.name, f"{here.name}.{site.domain}"]
+    if service.certificate is not None and service.certificate.names == "edge":
+        return [*names, *(f"{label}.{site.domain}" for label in EDGE_NAMES)]
+    # An underscore is no letter of a host name (RFC 952), and TLS clients refuse it.
+    return [*names, f"{name.replace('_', '-')}.{site.domain}"]
+
+
+def _health(site: Site, here: SiteHost, name: str, service: Service) -> Plan:
+    health = service.health
+    entry: Plan = {"service": name, "kind": health.kind, "address": here.address}
+    if isinstance(health, UnitHealth):
+        return {**entry, "unit": health.unit}
+    entry["port"] = service.ports[health.port].port
+    if isinstance(health, HttpHealth):
+        rest = {item.name: getattr(health, item.name) for item in fields(health)}
+        entry |= {key: rest[key] for key in ("path", "status", "contains") if rest[key] is not None}
+        if health.host is not None:
+            entry["host"] = f"{health.host}.{site.domain}"
+    if service.unit is not None:
+        entry["unit"] = service.unit
+    if service.container is not None:
+        entry["container"] = service.container
+    return entry

@@ -1,0 +1,163 @@
+"""A site: the catalogue's services placed on the hosts of an inventory."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from rackwright.catalogue.load import Catalogue
+from rackwright.catalogue.model import Service
+from rackwright.errors import RackwrightError
+
+ZONE_PREFIX = "zone_"
+
+
+@dataclass(frozen=True)
+class SiteHost:
+    """A host of the site. `zone` is empty for a host that is in none (group `outside`)."""
+
+    name: str
+    address: str
+    zone: str
+
+    @property
+    def cidr(self) -> str:
+        """The host's address as a network of one."""
+        return single(self.address)
+
+
+@dataclass(frozen=True)
+class Site:
+    """A whole site, as far as flows and plans need it.
+
+    Attributes:
+        name: The site's name.
+        domain: The domain of its public names.
+        catalogue: What may run.
+        hosts: The hosts of `platform`, by name, in the inventory's order.
+        outside: The hosts of `outside`: clients in no zone, for tests.
+        groups: Inventory groups, each with all its hosts.
+        zone_networks: The subnet of each zone.
+        management_sources: Networks from which hosts are administered.
+        package_proxy: URL of the proxy that packages come through; empty for none.
+        dns_servers: Addresses of the resolvers.
+        ntp_servers: Addresses of the time servers.
+    """
+
+    name: str
+    domain: str
+    catalogue: Catalogue
+    hosts: Mapping[str, SiteHost]
+    outside: Mapping[str, SiteHost]
+    groups: Mapping[str, Sequence[str]]
+    zone_networks: Mapping[str, str]
+    management_sources: Sequence[str]
+    package_proxy: str = ""
+    dns_servers: Sequence[str] = ()
+    ntp_servers: Sequence[str] = ()
+
+    def hosts_of(self, service: str) -> tuple[SiteHost, ...]:
+        """Return the hosts of the platform that run a service, in the inventory's order."""
+        return self.group_hosts(self.catalogue.services[service].group)
+
+    def group_hosts(self, group: str) -> tuple[SiteHost, ...]:
+        """Return the hosts of the platform that are in a group; none for a group that does not exist."""
+        members = frozenset(self.groups.get(group, ()))
+        return tuple(host for host in self.hosts.values() if host.name in members)
+
+    def services_of(self, host: str) -> dict[str, Service]:
+        """Return the services that a host runs, by name, in the catalogue's order."""
+        return {
+            name: service
+            for name, service in self.catalogue.services.items()
+            if host in self.groups.get(service.group, ())
+        }
+
+
+def place(
+    catalogue: Catalogue,
+    *,
+    name: str,
+    domain: str,
+    groups: Mapping[str, Sequence[str]],
+    addresses: Mapping[str, str],
+    zones: Mapping[str, Mapping[str, str]],
+    management_sources: Sequence[str],
+    package_proxy: str = "",
+    dns_servers: Sequence[str] = (),
+    ntp_servers: Sequence[str] = (),
+) -> Site:
+    """Place the catalogue on the hosts of an inventory.
+
+    Args:
+        catalogue: From `load_catalogue`.
+        name: site_name.
+        domain: domain.
+        groups: Inventory group -> all its hosts.
+        addresses: Host -> ansible_host, for the hosts of `platform` and `outside`.
+        zones: The site's `zones`: zone -> {cidr}.
+        management_sources: CIDRs.
+        package_proxy: URL, or empty.
+        dns_servers: Addresses.
+        ntp_servers: Addresses.
+
+    Raises:
+        RackwrightError: A zone that zone_policy does not know; a host of the platform in no zone or in
+            several, or without an address.
+    """
+    for zone in zones:
+        if zone not in catalogue.zone_policy:
+            raise RackwrightError(
+                f"zones has {zone!r}, which zone_policy does not know",
+                hint=f"the zones are {', '.join(catalogue.zone_policy)}",
+            )
+    hosts = {}
+    for host in groups.get("platform", ()):
+        standing = [zone for zone in zones if host in groups.get(f"{ZONE_PREFIX}{zone}", ())]
+        if len(standing) != 1:
+            raise RackwrightError(
+                f"host {host} is in {'no zone' if not standing else 'the zones ' + ', '.join(standing)}; "
+                "a host of `platform` stands in exactly one",
+                hint=f"put it in one of the groups {', '.join(ZONE_PREFIX + zone for zone in zones)}",
+            )
+        hosts[host] = SiteHost(host, _address(host, addresses), standing[0])
+    outside = {
+        host: SiteHost(host, _address(host, addresses), "")
+        for host in groups.get("outside", ())
+        if host not in hosts
+    }
+    return Site(
+        name=name,
+        domain=domain,
+        catalogue=catalogue,
+        hosts=hosts,
+        outside=outside,
+        groups=groups,
+        zone_networks={zone: settings["cidr"] for zone, settings in zones.items()},
+        management_sources=tuple(management_sources),
+        package_proxy=package_proxy,
+        dns_servers=tuple(dns_servers),
+        ntp_servers=tuple(ntp_servers),
+    )
+
+
+def single(address: str) -> str:
+    """Return an address as a network of one: 10.0.0.1 as 10.0.0.1/32, an IPv6 one with /128."""
+    return str(ipaddress.ip_network(address))
+
+
+def everywhere(address: str) -> str:
+    """Return the network of all addresses, in the family of `address`."""
+    return "0.0.0.0/0" if ipaddress.ip_address(address).version == 4 else "::/0"  # noqa: PLR2004 - IPv4
+
+
+def _address(host: str, addresses: Mapping[str, str]) -> str:
+    address = addresses.get(host, "")
+    try:
+        return str(ipaddress.ip_address(address))
+    except ValueError as error:
+        raise RackwrightError(
+            f"ansible_host of {host} is {address!r}; it must be the host's address in its zone",
+            hint="write an IPv4 or IPv6 address: the firewall's rules are made from it",
+        ) from error
