@@ -1,0 +1,96 @@
+"""Docker's daemon: used when it runs, started when it does not."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+from rackwright.errors import RackwrightError
+from rackwright.lab.cache import cache_directory, exclusive, subdirectory
+from rackwright.lab.docker import docker
+from rackwright.lab.images import missing_programs
+
+START_SECONDS = 60
+
+
+def ensure_daemon() -> bool:
+    """See to it that Docker answers; returns whether its daemon had to be started.
+
+    The daemon is started in the background; its log and its process number are in the cache's directory.
+
+    Raises:
+        RackwrightError: Programs are missing, or the daemon does not come up.
+    """
+    missing = missing_programs()
+    if missing:
+        raise RackwrightError(
+            f"missing on this machine: {', '.join(missing)}",
+            hint=f"sudo apt-get install --no-install-recommends {' '.join(missing)}",
+        )
+    with exclusive("dockerd"):
+        refused = _refusal()
+        if refused is None:
+            return False
+        if "permission denied" in refused.lower():
+            raise RackwrightError(
+                f"Docker's daemon does not let this user in: {refused}",
+                hint="run as root, or join the group: sudo usermod -aG docker $USER, then log in again",
+            )
+        _start(refused)
+    return True
+
+
+def stop_daemon() -> bool:
+    """Stop the daemon that `ensure_daemon` started; returns whether there was one."""
+    recorded = _pid_file()
+    if not recorded.is_file():
+        return False
+    pid = int(recorded.read_text(encoding="ascii"))
+    recorded.unlink()
+    # The number may have been given to another process since.
+    try:
+        program = Path(f"/proc/{pid}/comm").read_text(encoding="utf-8").strip()
+    except OSError:
+        return False
+    if program != "dockerd":
+        return False
+    os.kill(pid, signal.SIGTERM)
+    end = time.monotonic() + START_SECONDS
+    while Path(f"/proc/{pid}").exists() and time.monotonic() < end:
+        time.sleep(0.2)
+    return True
+
+
+def _start(refused: str) -> None:
+    program = shutil.which("dockerd")
+    if program is None or os.geteuid() != 0:
+        raise RackwrightError(
+            f"Docker's daemon does not answer: {refused}", hint="sudo systemctl start docker, or run this as root"
+        )
+    log = subdirectory("log") / "dockerd.log"
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [program], stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+        )
+    _pid_file().write_text(str(process.pid), encoding="ascii")
+    end = time.monotonic() + START_SECONDS
+    while time.monotonic() < end and process.poll() is None:
+        if _refusal() is None:
+            return
+        time.sleep(0.3)
+    tail = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-10:])
+    raise RackwrightError(f"Docker's daemon did not come up in {START_SECONDS} s (log: {log})\n{tail}")
+
+
+def _refusal() -> str | None:
+    """Return why Docker does not answer; None when it does."""
+    asked = docker("version", "--format", "{{.Server.Version}}", check=False, timeout=30)
+    return None if asked.returncode == 0 else (asked.stderr or asked.stdout).strip()
+
+
+def _pid_file() -> Path:
+    return cache_directory() / "dockerd.pid"
