@@ -1,0 +1,214 @@
+#!/usr/bin/python
+# Copyright: Rackwright contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Roles, databases and extensions of a PostgreSQL cluster, and whether the server took its configuration."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.rackwright.postgresql import PostgresqlError, Server, running_server
+from ansible.module_utils.rackwright.postgresql_plan import (
+    EXTENSIONS,
+    Change,
+    check_names,
+    plan,
+    state_query,
+)
+
+DOCUMENTATION = r"""
+module: postgresql_objects
+short_description: Keep roles, databases and extensions of a PostgreSQL cluster
+description:
+  - Asks the running server through its local socket what there is, and changes only what differs. All of it
+    is one remote call; passwords go to the server as SCRAM verifiers, on standard input, outside its log.
+  - A stored verifier is computed again with its own salt, so an unchanged password changes nothing.
+  - Before that it asks whether the server took its configuration. Errors in the configuration fail the task,
+    and settings that wait for a restart are given one.
+  - Roles and databases that are not listed are left alone.
+options:
+  data_directory:
+    description: Data directory of the cluster; tells the port and the socket.
+    type: path
+    required: true
+  configuration_directory:
+    description: Directory of the cluster's configuration.
+    type: path
+    required: true
+  unit:
+    description: Unit to restart when settings wait for a restart.
+    type: str
+    required: true
+  roles:
+    description: Roles that may log in.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name: {description: Name., type: str, required: true}
+      password: {description: Password in printable ASCII., type: str, required: true}
+      connection_limit: {description: Most connections at a time, -1 for no limit., type: int, default: -1}
+  databases:
+    description: Databases; nobody but the owner and those granted may connect.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name: {description: Name., type: str, required: true}
+      owner: {description: A role of O(roles) or one that exists., type: str, required: true}
+      extensions: {description: Extensions to create in it., type: list, elements: str, default: []}
+attributes:
+  check_mode:
+    support: full
+    details: When the server does not run yet, all that is listed counts as missing.
+  diff_mode: {support: none}
+"""
+
+EXAMPLES = r"""
+- name: Keep roles and databases
+  postgresql_objects:
+    data_directory: /var/lib/postgresql/17/main
+    configuration_directory: /etc/postgresql/17/main
+    unit: postgresql@17-main.service
+    roles: [{name: app, password: "{{ vault_postgresql_app_password }}"}]
+    databases: [{name: ai_platform, owner: app, extensions: [pg_stat_statements]}]
+  no_log: true
+"""
+
+RETURN = r"""
+items:
+  description: What changed, one entry per object; never a password.
+  type: list
+  elements: dict
+  returned: always
+  sample: [{kind: role, name: app, actions: [password changed]}]
+restarted_for:
+  description: Settings that waited for a restart and got one.
+  type: list
+  elements: str
+  returned: always
+server_version:
+  description: The running server's version number, 0 when it does not run.
+  type: int
+  returned: always
+"""
+
+RELOAD_SECONDS = 10.0
+START_SECONDS = 60.0
+
+
+def newest_configuration(directory: Path) -> float:
+    """Return when the newest file of the configuration was written, in seconds since 1970."""
+    return max((path.stat().st_mtime for path in directory.rglob("*.conf")), default=0.0)
+
+
+def settled_state(server: Server, params: dict[str, Any]) -> dict[str, Any]:
+    """Ask for the state, once the server has read the newest configuration: a reload is not instant."""
+    newest = newest_configuration(Path(params["configuration_directory"]))
+    until = time.monotonic() + RELOAD_SECONDS
+    while True:
+        state: dict[str, Any] = server.ask(state_query(params))
+        if state["errors"]:
+            raise PostgresqlError("the server refuses its configuration: " + "; ".join(state["errors"]))
+        if state["loaded"] >= newest or time.monotonic() > until:
+            return state
+        time.sleep(0.1)
+
+
+def restart(module: Any, params: dict[str, Any]) -> Server:  # noqa: ANN401
+    """Restart the unit and return the server when it answers again."""
+    status, _, error = module.run_command(["systemctl", "restart", params["unit"]])
+    if status != 0:
+        raise PostgresqlError(
+            f"{params['unit']} does not restart: {error.strip()} (journalctl -u {params['unit']})"
+        )
+    until = time.monotonic() + START_SECONDS
+    while time.monotonic() < until:
+        server = running_server(module, params["data_directory"])
+        if server is not None:
+            return server
+        time.sleep(0.1)
+    raise PostgresqlError(f"{params['unit']} was restarted and is not ready after {START_SECONDS:g} s")
+
+
+def apply(server: Server, changes: list[Change]) -> None:
+    """Make the changes; each is sent on its own, so that an error names its object."""
+    for change in changes:
+        try:
+            server.run("\n".join(change.sql), change.database)
+        except PostgresqlError as error:
+            raise PostgresqlError(f"{change.kind} {change.name}: {error}") from error
+
+
+def converge(module: Any, params: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401
+    """Do the module's work and return its result."""
+    check_names(params)
+    server = running_server(module, params["data_directory"])
+    if server is None:
+        if not module.check_mode:
+            raise PostgresqlError(f"no server runs on {params['data_directory']}: start {params['unit']}")
+        changes = plan(params, {"roles": {}, "databases": {}}, {})
+        return result(changes, [], 0)
+    state = settled_state(server, params)
+    pending: list[str] = state["pending"]
+    if pending and not module.check_mode:
+        server = restart(module, params)
+    extensions = {
+        database["name"]: server.ask(EXTENSIONS, database["name"])
+        for database in params["databases"]
+        if database["name"] in state["databases"] and database["extensions"]
+    }
+    changes = plan(params, state, extensions)
+    if not module.check_mode:
+        apply(server, changes)
+    return result(changes, pending, state["version"])
+
+
+def result(changes: list[Change], pending: list[str], version: int) -> dict[str, Any]:
+    """Return what the task reports."""
+    items = [
+        {"kind": change.kind, "name": change.name, "actions": list(change.actions)} for change in changes
+    ]
+    return {
+        "changed": bool(changes or pending),
+        "items": items,
+        "restarted_for": pending,
+        "server_version": version,
+    }
+
+
+def main() -> None:
+    """Run the module."""
+    role = {
+        "name": {"type": "str", "required": True},
+        "password": {"type": "str", "required": True, "no_log": True},
+        "connection_limit": {"type": "int", "default": -1},
+    }
+    database = {
+        "name": {"type": "str", "required": True},
+        "owner": {"type": "str", "required": True},
+        "extensions": {"type": "list", "elements": "str", "default": []},
+    }
+    module = AnsibleModule(
+        argument_spec={
+            "data_directory": {"type": "path", "required": True},
+            "configuration_directory": {"type": "path", "required": True},
+            "unit": {"type": "str", "required": True},
+            "roles": {"type": "list", "elements": "dict", "default": [], "options": role},
+            "databases": {"type": "list", "elements": "dict", "default": [], "options": database},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        outcome = converge(module, module.params)
+    except PostgresqlError as error:
+        module.fail_json(msg=str(error))
+    else:
+        module.exit_json(**outcome)
+
+
+if __name__ == "__main__":
+    main()
