@@ -7,10 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rackwright.errors import RackwrightError
+from rackwright.pki.authority import Authority
+from rackwright.pki.location import pki_directory
 from rackwright.secrets.atomic import locked
 from rackwright.secrets.location import password_path, site_directory, specification_path, vault_path
 from rackwright.secrets.specification import SecretSpecification, load_specifications, variable_name
 from rackwright.secrets.vault import Vault, create_password, read_password
+
+_CA_PASSPHRASE = "ca_passphrase"  # noqa: S105 - the name of a secret
 
 
 @dataclass(frozen=True)
@@ -77,8 +81,14 @@ def rotate(name: str, sources: Sequence[Path]) -> SecretSpecification:
     with locked(path.parent):
         vault = Vault(path, read_password(password_path()))
         document = vault.read()
-        document[variable_name(name)] = specification.draw()
-        vault.write(document)
+        old, new = document.get(variable_name(name)), specification.draw()
+        document[variable_name(name)] = new
+        if name == _CA_PASSPHRASE and old:
+            # The value is needed to open something: what it opens must change with it, or is lost.
+            with Authority(pki_directory(sources)).passphrase_changed(str(old), new):
+                vault.write(document)
+        else:
+            vault.write(document)
     return specification
 
 
