@@ -61,9 +61,14 @@ def probe_matrix(
     ]
 
 
+def site_title(name: str) -> str:
+    """Return how a site is called in the names of tasks."""
+    return f"the site {name}"
+
+
 class FilterModule:
     """What Ansible asks for the filters of this file."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by name."""
-        return {"host_plan": host_plan, "probe_matrix": probe_matrix}
+        return {"host_plan": host_plan, "probe_matrix": probe_matrix, "site_title": site_title}

@@ -15,6 +15,17 @@ from rackwright.catalogue.model import Caller, HttpHealth, Metrics, Service, Uni
 T = TypeVar("T")
 
 _SERVICES = TypeAdapter(dict[str, Service])
+# Where pydantic's own words are not an operator's.
+_RULES = {
+    "missing": "it must be set",
+    "int_type": "it must be a whole number",
+    "bool_type": "it must be true or false",
+    "string_type": "it must be text",
+    "list_type": "it must be a list",
+    "tuple_type": "it must be a list",
+    "extra_forbidden": "nothing reads a key of this name",
+    "unexpected_keyword_argument": "nothing reads a key of this name",
+}
 _POLICY = TypeAdapter(dict[str, ZonePolicy])
 
 
@@ -59,12 +70,19 @@ def parse(adapter: TypeAdapter[T], variable: str, value: object, findings: list[
             findings.append(
                 Finding(
                     variable=".".join([variable, *path]),
-                    value="(absent)" if item["type"] == "missing" else short(item["input"]),
-                    rule=item["msg"],
+                    value=_shown(item["type"], item["input"]),
+                    rule=_RULES.get(item["type"], item["msg"].removeprefix("Value error, ")),
                     hint=_hint(item["type"], path),
                 )
             )
         return None
+
+
+def _shown(kind: str, given: object) -> str:
+    if kind == "missing":
+        return "(absent)"
+    # With its quotes: that "2" is not 2 is what the finding is about.
+    return short(repr(given) if kind in {"int_type", "bool_type"} else given)
 
 
 def _without_kind_tag(path: list[str], value: object) -> list[str]:

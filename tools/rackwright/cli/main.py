@@ -14,6 +14,7 @@ from rackwright.errors import RackwrightError
 
 # name = "module:attribute"; a module is imported only when its command is run or listed with its help.
 COMMANDS: dict[str, str] = {
+    "validate": "rackwright.cli.validate:validate",
     "lab": "rackwright.cli.lab:lab_group",
     "pki": "rackwright.cli.pki:pki",
     "secrets": "rackwright.cli.secrets:secrets",

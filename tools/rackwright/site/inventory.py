@@ -126,6 +126,8 @@ def prepare_ansible() -> None:
     operator has set stays.
     """
     os.environ.setdefault("ANSIBLE_CONFIG", str(repository_root() / "ansible.cfg"))
+    # An inventory's directory also holds its certificate authority, which is no inventory source.
+    os.environ.setdefault("ANSIBLE_INVENTORY_IGNORE_REGEX", "^pki$")
     os.environ.setdefault("ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED", "true")
 
 

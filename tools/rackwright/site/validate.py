@@ -1,0 +1,185 @@
+"""Every check of a site's input, before any host is touched; all findings at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from rackwright.catalogue.findings import Finding, FindingsError, short
+from rackwright.catalogue.flows import policy_findings
+from rackwright.catalogue.load import Catalogue, load_catalogue, parse
+from rackwright.errors import RackwrightError
+from rackwright.site.inventory import AnsibleObject, Inventory, load_inventory
+from rackwright.site.load import site_of
+from rackwright.site.name_checks import group_findings, option_findings, secret_findings, variable_findings
+from rackwright.site.network_checks import (
+    host_findings,
+    port_findings,
+    proxy_findings,
+    zone_findings,
+    zone_networks,
+)
+from rackwright.site.paths import repository_root
+from rackwright.site.plain import Value
+from rackwright.site.variables import SiteVariables, variable_names
+from rackwright.site.versions import version_findings
+from rackwright.sizing.budget import ServiceShare, host_budget
+
+# The project's own values are the weakest (ansible.cfg says why).
+PRECEDENCE = (
+    "all_plugins_play",
+    "groups_plugins_play",
+    "all_inventory",
+    "groups_inventory",
+    "all_plugins_inventory",
+    "groups_plugins_inventory",
+)
+_VARIABLES = TypeAdapter(SiteVariables)
+_HOST_LEVEL = ("host_memory_mb", "host_cpus")
+
+
+def validate(sources: Sequence[Path], vault_secrets: AnsibleObject = None) -> list[Finding]:
+    """Return everything that is wrong with a site's input, in the order in which it is best mended.
+
+    Nothing is asked of any host. An inventory that cannot be read at all is one finding.
+
+    Args:
+        sources: The inventory's files or directories.
+        vault_secrets: Of a running play; None asks the configured vault_password_file.
+    """
+    try:
+        inventory = load_inventory(sources, vault_secrets)
+    except RackwrightError as error:
+        shown = ", ".join(str(source) for source in sources)
+        return [Finding("inventory", shown, error.message, error.hint or "correct the file that is named")]
+    return list(dict.fromkeys(_findings(inventory)))
+
+
+def _findings(inventory: Inventory) -> Iterator[Finding]:
+    yield from precedence_findings()
+    if not inventory.members("platform"):
+        yield Finding(
+            "groups",
+            "platform: (no host)",
+            "the platform needs a host: there would be nothing to do",
+            "platform: {children: {zone_dmz: {}, zone_app: {}, zone_data: {}, zone_ops: {}}}",
+            where=", ".join(str(source) for source in inventory.sources),
+        )
+        return
+    values = _Values(inventory.site_variables())
+    typed: list[Finding] = []
+    given = {name: values.get(name) for name in variable_names() if name in values.names}
+    parse(_VARIABLES, "", given, typed)
+    catalogue, catalogue_findings = _catalogue(values)
+    networks = zone_networks(values.get("zones"))
+    # Values that could not be templated are told as such, not once more as absent.
+    yield from values.findings
+    yield from (_named(finding) for finding in typed)
+    yield from catalogue_findings
+    if catalogue is not None:
+        yield from group_findings(inventory, catalogue)
+    secrets = values.get("secrets")
+    yield from variable_findings(inventory, secrets if isinstance(secrets, Mapping) else {})
+    yield from option_findings(inventory)
+    yield from zone_findings(networks, catalogue)
+    standing = list(host_findings(inventory, networks))
+    yield from standing
+    yield from proxy_findings(values.get("package_proxy"))
+    yield from _host_level(inventory)
+    if catalogue is not None:
+        yield from port_findings(inventory, catalogue)
+        if not (typed or standing or values.findings):
+            # A site that can be put together: only then can its flows be told.
+            yield from policy_findings(site_of(inventory))
+        yield from _budgets(inventory, catalogue)
+    yield from version_findings(values.get("versions"))
+    yield from secret_findings(inventory.site_variables(), secrets, inventory)
+
+
+def precedence_findings() -> Iterator[Finding]:
+    """Yield a finding when Ansible does not run with the project's order of values."""
+    from ansible import constants  # noqa: PLC0415 - reads its configuration when it is imported
+
+    given = tuple(constants.VARIABLE_PRECEDENCE)
+    if given != PRECEDENCE:
+        config = repository_root() / "ansible.cfg"
+        yield Finding(
+            "precedence",
+            ", ".join(given),
+            f"it must be {', '.join(PRECEDENCE)}: else the project's values win over the site's",
+            f"export ANSIBLE_CONFIG={config}, or run in {config.parent} (Ansible ignores an ansible.cfg in a "
+            "directory that everybody may write to), and unset ANSIBLE_PRECEDENCE",
+            where=str(constants.CONFIG_FILE or "no ansible.cfg in use"),
+        )
+
+
+class _Values:
+    """The site's variables; what cannot be templated becomes a finding once, and None."""
+
+    def __init__(self, variables: Mapping[str, Value]) -> None:
+        self._variables = variables
+        self.names = frozenset(variables)
+        self.findings: list[Finding] = []
+        self._failed: set[str] = set()
+
+    def get(self, name: str) -> Value:
+        try:
+            return self._variables.get(name)
+        except RackwrightError as error:
+            if name not in self._failed:
+                self._failed.add(name)
+                self.findings.append(Finding(name, "(unusable)", error.message, error.hint or ""))
+            return None
+
+
+def _named(finding: Finding) -> Finding:
+    """Take the leading dot away that a path in the site's variables as a whole begins with."""
+    hint = finding.hint.replace("docs/catalogue.md", "docs/variables.md")
+    return Finding(finding.variable.lstrip("."), finding.value, finding.rule, hint, finding.where)
+
+
+def _catalogue(values: _Values) -> tuple[Catalogue | None, tuple[Finding, ...]]:
+    try:
+        return load_catalogue(values.get("services"), values.get("zone_policy")), ()
+    except FindingsError as error:
+        return None, error.findings
+
+
+def _host_level(inventory: Inventory) -> Iterator[Finding]:
+    """Check the variables that each host may have of its own; the site's first host has been checked."""
+    first, *others = inventory.members("platform")
+    known = {name: _Values(inventory.hosts[first].variables).get(name) for name in _HOST_LEVEL}
+    for name in others:
+        values = _Values(inventory.hosts[name].variables)
+        for variable in _HOST_LEVEL:
+            value = values.get(variable)
+            if variable not in values.names or value == known[variable]:
+                continue
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                yield Finding(
+                    variable,
+                    short(value),
+                    "it must be a number, 1 or more",
+                    "write it without quotes",
+                    f"host {name}",
+                )
+
+
+def _budgets(inventory: Inventory, catalogue: Catalogue) -> Iterator[Finding]:
+    """Say where services do not fit on a host whose memory the inventory gives; others are asked later."""
+    for name in inventory.members("platform"):
+        values = _Values(inventory.hosts[name].variables)
+        memory, cpus = values.get("host_memory_mb"), values.get("host_cpus")
+        if not isinstance(memory, int) or not isinstance(cpus, int):
+            continue
+        shares = {
+            title: ServiceShare(weight=service.memory.weight, minimum_mb=service.memory.minimum_mb)
+            for title, service in catalogue.services.items()
+            if service.memory is not None and name in inventory.members(service.group)
+        }
+        try:
+            host_budget(memory, cpus, shares)
+        except RackwrightError as error:
+            yield Finding("host_memory_mb", str(memory), error.message, error.hint or "", f"host {name}")

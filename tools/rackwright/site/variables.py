@@ -1,0 +1,140 @@
+"""The variables that a site's inventory sets: the type and the meaning of each.
+
+Variables of single roles are in the roles' argument specs (roles/<role>/meta/argument_specs.yml).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+PRIVATE_NETWORKS = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
+DOMAIN = r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$"
+
+
+def _network(value: str) -> str:
+    try:
+        ipaddress.ip_network(value)
+    except ValueError as error:
+        raise ValueError(f"it must be an IPv4 or IPv6 network: {error}") from error
+    return value
+
+
+def _address(value: str) -> str:
+    try:
+        ipaddress.ip_address(value)
+    except ValueError as error:
+        raise ValueError(f"it must be an IPv4 or IPv6 address: {error}") from error
+    return value
+
+
+Network = Annotated[str, AfterValidator(_network)]
+Address = Annotated[str, AfterValidator(_address)]
+
+
+class Strict(BaseModel):
+    """Unknown keys and values of another type are refused."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Zone(Strict):
+    """The part of the site's network that a zone has."""
+
+    cidr: Network = Field(description="The zone's subnet, IPv4 or IPv6; the zones' subnets do not overlap.")
+
+
+class LabSettings(Strict):
+    """What only a lab has."""
+
+    outside_cidr: Network = Field(description="The network of the hosts in no zone.")
+    denied_client: Address = Field(description="An address that no allowlist holds, for the refused client.")
+    gateway_octet: Annotated[int, Field(ge=1, le=254)] = Field(
+        description="The last octet of the gateway's leg in every network."
+    )
+
+
+class SiteVariables(Strict):
+    """Every variable of a site that belongs to no single role."""
+
+    site_name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")] = Field(
+        description="Short name of the site, in small letters; stands in reports and file names."
+    )
+    domain: Annotated[str, Field(pattern=DOMAIN)] = Field(
+        description="Domain of the site's public names: api.<domain>, ai.<domain>, …"
+    )
+    tier: str = Field(description="Hardware tier that the site is sized for.")
+    zones: Annotated[dict[str, Zone], Field(min_length=1)] = Field(
+        description="Subnet of each zone: {dmz: {cidr: 10.0.10.0/24}, …}; the zones are those of zone_policy."
+    )
+    management_sources: Annotated[list[Network], Field(min_length=1)] = Field(
+        description="Networks that hosts are administered from (SSH); without one everybody is locked out."
+    )
+    package_proxy: str = Field(
+        default="",
+        description="HTTP proxy for packages, http://<address>:<port>; empty when hosts reach a mirror.",
+    )
+    dns_servers: list[Address] = Field(
+        default=[], description="Resolvers that the hosts may ask; none: the platform needs no names."
+    )
+    ntp_servers: list[Address] = Field(default=[], description="Time servers that the hosts may ask.")
+    client_networks: Annotated[list[Network], Field(min_length=1)] = Field(
+        default=list(PRIVATE_NETWORKS),
+        description="Networks whose clients may use /api/ at the edge; everybody else is denied.",
+    )
+    host_memory_mb: Annotated[int, Field(ge=256)] | None = Field(
+        default=None, description="Memory that a host's services may count on, in MB; default: what it has."
+    )
+    host_cpus: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="Cores that a host's services may count on; default: what it has."
+    )
+    lab: LabSettings | None = Field(
+        default=None, description="Lab only: {outside_cidr, denied_client, gateway_octet}."
+    )
+    lab_name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")] | None = Field(
+        default=None, description="Lab only: prefix of its containers, networks and directory."
+    )
+    lab_prefix: Annotated[str, Field(pattern=r"^\d{1,3}\.\d{1,3}$")] | None = Field(
+        default=None, description="Lab only: first two octets of its networks."
+    )
+    lab_directory: str | None = Field(
+        default=None, description="Lab only: where its keys and known hosts are; default .lab/<lab_name>."
+    )
+
+
+def variable_names() -> frozenset[str]:
+    """Return the names of all site variables."""
+    return frozenset(SiteVariables.model_fields)
+
+
+def variables_table() -> str:
+    """Return the table of the site's variables as Markdown, for docs/."""
+    rows = ["| Variable | Type | Default | Meaning |", "| --- | --- | --- | --- |"]
+    rows += [f"| `{name}` | {kind} | {default} | {text} |" for name, kind, default, text in _rows()]
+    return "\n".join(rows) + "\n"
+
+
+def _rows() -> Iterator[tuple[str, str, str, str]]:
+    properties = SiteVariables.model_json_schema()["properties"]
+    for name, info in SiteVariables.model_fields.items():
+        default = "required" if info.is_required() else f"`{info.default!r}`"
+        if info.default is None:
+            default = "none"
+        text = (info.description or "").replace("|", "\\|").replace("<", "&lt;")
+        yield name, _type_name(properties[name]), default, text
+
+
+def _type_name(schema: dict[str, object]) -> str:
+    alternatives = schema.get("anyOf")
+    if isinstance(alternatives, list):
+        return _type_name(next(item for item in alternatives if item.get("type") != "null"))
+    if "$ref" in schema:
+        return "mapping"
+    names = {"string": "text", "integer": "number", "object": "mapping", "boolean": "yes or no"}
+    if schema.get("type") == "array":
+        items = schema["items"]
+        return f"list of {_type_name(items)}" if isinstance(items, dict) else "list"
+    return names[str(schema["type"])]
