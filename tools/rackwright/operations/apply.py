@@ -34,7 +34,9 @@ def apply_site(
     with progress:
         run = run_playbook(playbook, inventories, on_event=progress.on_event, arguments=arguments)
     print_summary(console, run.recap, seconds=run.seconds)
-    verdict = "[bold green]successful[/bold green]" if run.successful else f"[bold red]{run.status}[/bold red]"
+    verdict = (
+        "[bold green]successful[/bold green]" if run.successful else f"[bold red]{run.status}[/bold red]"
+    )
     console.print(f"\n{playbook}: {verdict} after {clock(run.seconds)}; log: {run.log}", soft_wrap=True)
     if not run.successful and not run.recap.failed:
         # Refused before a task ran (a syntax error, an inventory that cannot be read): the log says why.

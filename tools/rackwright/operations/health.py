@@ -61,8 +61,16 @@ def entries(run: Run) -> list[ServiceHealth]:
     found: list[ServiceHealth] = []
     for result in run.recap.results:
         if result.status == "unreachable":
-            found.append(ServiceHealth(result.host, "host", ok=False, detail=result.message, latency_ms=None,
-                                       certificate_days=None))
+            found.append(
+                ServiceHealth(
+                    result.host,
+                    "host",
+                    ok=False,
+                    detail=result.message,
+                    latency_ms=None,
+                    certificate_days=None,
+                )
+            )
         for check in result.result.get("checks") or ():
             found.append(_entry(result.host, check))
     if not found:
@@ -94,7 +102,13 @@ def to_json(found: Sequence[ServiceHealth]) -> dict[str, Any]:
 def as_table(found: Sequence[ServiceHealth]) -> Table:
     """Return the answers for people."""
     table = Table(box=None, padding=(0, 2), show_edge=False)
-    for column, justify in (("host", "left"), ("service", "left"), ("", "left"), ("latency", "right"), ("cert", "right")):
+    for column, justify in (
+        ("host", "left"),
+        ("service", "left"),
+        ("", "left"),
+        ("latency", "right"),
+        ("cert", "right"),
+    ):
         table.add_column(column, justify=justify)  # type: ignore[arg-type]
     table.add_column("detail", overflow="fold")
     for entry in found:

@@ -45,7 +45,11 @@ class RunProgress:
         self._recap = Recap()
         self._current: dict[str, str] = {}
         self._live = Live(
-            get_renderable=self._render, console=console, refresh_per_second=4, transient=True, redirect_stderr=False
+            get_renderable=self._render,
+            console=console,
+            refresh_per_second=4,
+            transient=True,
+            redirect_stderr=False,
         )
 
     def __enter__(self) -> RunProgress:
@@ -78,7 +82,9 @@ class RunProgress:
     def _render(self) -> RenderableType:
         elapsed = time.monotonic() - self._started
         head = Table.grid(padding=(0, 2))
-        head.add_row(Text(self._title, style="bold"), Text(self._recap.play, style="cyan"), Text(clock(elapsed)))
+        head.add_row(
+            Text(self._title, style="bold"), Text(self._recap.play, style="cyan"), Text(clock(elapsed))
+        )
         hosts = Table(box=None, padding=(0, 2), show_edge=False)
         hosts.add_column("host", style="bold", no_wrap=True)
         for status in ("ok", "changed", "failed"):
@@ -110,7 +116,10 @@ def failure(result: TaskResult) -> Text:
     """Return a failed task as an operator wants to read it."""
     where = f"{result.role} : {result.task}" if result.role else result.task
     return Text.assemble(
-        (f"{result.status.upper()} ", "bold red"), (result.host, "bold"), f"  {where}\n", (result.message, "red")
+        (f"{result.status.upper()} ", "bold red"),
+        (result.host, "bold"),
+        f"  {where}\n",
+        (result.message, "red"),
     )
 
 
@@ -121,13 +130,19 @@ def print_summary(console: Console, recap: Recap, *, seconds: float, slow: int =
     for status in ("ok", "changed", "failed", "unreachable", "skipped"):
         table.add_column(status, justify="right", style=_STATUS_STYLES.get(status, "dim"))
     for host, counts in sorted(recap.counts.items()):
-        table.add_row(host, *(str(counts[name]) for name in ("ok", "changed", "failed", "unreachable", "skipped")))
+        table.add_row(
+            host, *(str(counts[name]) for name in ("ok", "changed", "failed", "unreachable", "skipped"))
+        )
     console.print(table)
     if recap.changed:
         console.print("\n[bold]Changed[/bold]")
         for result in recap.changed:
             items = result.changed_items
-            what = f": {', '.join(items[:6])}{f' and {len(items) - 6} more' if len(items) > 6 else ''}" if items else ""
+            what = (
+                f": {', '.join(items[:6])}{f' and {len(items) - 6} more' if len(items) > 6 else ''}"
+                if items
+                else ""
+            )
             console.print(f"  {result.host}  {result.role or '-'}  {result.task}{what}", markup=False)
     else:
         console.print("\nNothing changed.")

@@ -75,7 +75,8 @@ def run_playbook(
     for source in inventories:
         if not source.exists():
             raise RackwrightError(
-                f"there is no inventory {source}", hint="name an existing one with -i, e.g. -i inventories/lab"
+                f"there is no inventory {source}",
+                hint="name an existing one with -i, e.g. -i inventories/lab",
             )
     directory = _run_directory(root, playbook)
     recap = Recap()
@@ -111,7 +112,9 @@ def run_playbook(
 
 def expected_tasks(playbook: str) -> int | None:
     """How many tasks the last successful run of this playbook started; None when there was none."""
-    for summary in sorted((repository_root() / ".runs").glob(f"*-{Path(playbook).stem}/summary.json"), reverse=True):
+    for summary in sorted(
+        (repository_root() / ".runs").glob(f"*-{Path(playbook).stem}/summary.json"), reverse=True
+    ):
         data = json.loads(summary.read_text(encoding="utf-8"))
         if data.get("status") == "successful":
             return int(data["tasks_started"])
@@ -120,7 +123,9 @@ def expected_tasks(playbook: str) -> int | None:
 
 def expected_seconds(playbook: str) -> float | None:
     """How long the last successful run of this playbook took, in seconds; None when there was none."""
-    for summary in sorted((repository_root() / ".runs").glob(f"*-{Path(playbook).stem}/summary.json"), reverse=True):
+    for summary in sorted(
+        (repository_root() / ".runs").glob(f"*-{Path(playbook).stem}/summary.json"), reverse=True
+    ):
         data = json.loads(summary.read_text(encoding="utf-8"))
         if data.get("status") == "successful":
             return float(data["seconds"])
