@@ -1,0 +1,1 @@
+"""PostgreSQL: the connections, the tables and what is asked of them."""

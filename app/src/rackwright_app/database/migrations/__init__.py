@@ -1,0 +1,1 @@
+"""Alembic's directory: one file per step of the tables' history."""

@@ -1,0 +1,159 @@
+"""Puts one worker together."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+
+import httpx
+import psycopg
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from redis.asyncio import Redis
+from starlette.exceptions import HTTPException
+
+from rackwright_app import __version__, metrics
+from rackwright_app.api import chat, health, sessions
+from rackwright_app.api.access import Services
+from rackwright_app.audit import AuditLog
+from rackwright_app.chat import Chat
+from rackwright_app.database.conversations import Conversations
+from rackwright_app.database.pool import make_pool
+from rackwright_app.engine import EngineClient
+from rackwright_app.errors import ApiError, UnavailableError
+from rackwright_app.health import HealthChecks
+from rackwright_app.limits import RequestLimit
+from rackwright_app.logs import configure_structlog
+from rackwright_app.middleware import AuditTrail, BodyLimit, Context, Gate
+from rackwright_app.settings import Redis as RedisSettings
+from rackwright_app.settings import Settings, load_settings
+from rackwright_app.tokens import TokenVerifier
+
+_COUNT_EVERY_SECONDS = 30
+_log = structlog.get_logger(__name__)
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """Makes the application of one worker; connections open when it starts up.
+
+    Args:
+        settings: Taken from environment and files when not given.
+    """
+    configure_structlog()
+    settings = settings or load_settings()
+    redis = _redis(settings.redis)
+    audit = AuditLog(settings.audit.path)
+    limit = RequestLimit(redis, prefix=settings.redis.prefix, limit=settings.limits.requests_per_hour)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        pool = make_pool(settings.database)
+        # Not waited for: without its database the service starts all the same, says so, and finds it when it
+        # comes.
+        await pool.open(wait=False)
+        async with httpx.AsyncClient(
+            verify=_engine_trust(settings), limits=httpx.Limits(max_connections=None), trust_env=False
+        ) as client:
+            engine = EngineClient(settings.engine, client)
+            conversations = Conversations(pool)
+            app.state.services = Services(
+                settings=settings,
+                conversations=conversations,
+                chat=Chat(settings, conversations, engine),
+                health=HealthChecks(pool, redis, engine, audit),
+            )
+            counting = asyncio.create_task(_count_sessions(conversations))
+            yield
+            counting.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await counting
+        await pool.close()
+        await redis.aclose()
+        audit.close()
+
+    app = FastAPI(
+        title="Rackwright",
+        version=__version__,
+        lifespan=lifespan,
+        openapi_url="/api/openapi.json",
+        # Their pages load scripts from the internet.
+        docs_url=None,
+        redoc_url=None,
+    )
+    for router in (chat.router, sessions.router, health.router):
+        app.include_router(router)
+    # The last one added is the outermost.
+    app.add_middleware(Gate, verifier=TokenVerifier(settings.tokens), limit=limit, limits=settings.limits)
+    app.add_middleware(BodyLimit, limit_bytes=settings.limits.body_bytes)
+    app.add_middleware(AuditTrail, log=audit, settings=settings.audit)
+    app.add_middleware(Context, trusted=settings.trusted_proxies)
+    app.add_exception_handler(HTTPException, _told)
+    app.add_exception_handler(RequestValidationError, _malformed)
+    app.add_exception_handler(psycopg.OperationalError, _database_away)
+    app.add_exception_handler(Exception, _broken)
+    return app
+
+
+def _redis(settings: RedisSettings) -> Redis:
+    return Redis(
+        host=settings.host,
+        port=settings.port,
+        db=settings.number,
+        username=settings.user,
+        password=settings.password.get_secret_value() or None,
+        ssl=settings.tls,
+        ssl_ca_certs=str(settings.ca) if settings.ca else None,
+        socket_timeout=settings.timeout_seconds,
+        socket_connect_timeout=settings.timeout_seconds,
+        health_check_interval=30,
+        client_name="rackwright-app",
+    )
+
+
+def _engine_trust(settings: Settings) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=settings.engine.ca)
+
+
+async def _count_sessions(conversations: Conversations) -> None:
+    while True:
+        try:
+            metrics.ACTIVE_SESSIONS.set(await conversations.active_sessions())
+        except psycopg.Error as error:
+            # Health says it too; the count goes on when the database is back.
+            _log.warning("active sessions not counted", reason=type(error).__name__)
+        await asyncio.sleep(_COUNT_EVERY_SECONDS)
+
+
+async def _told(_request: Request, error: Exception) -> Response:
+    if isinstance(error, ApiError):
+        return error.response()
+    status = (
+        HTTPStatus(error.status_code)
+        if isinstance(error, HTTPException)
+        else HTTPStatus.INTERNAL_SERVER_ERROR
+    )
+    headers = error.headers if isinstance(error, HTTPException) else None
+    code = status.phrase.lower().replace(" ", "_")
+    return ApiError(status, code, f"{status.phrase}.", headers=headers).response()
+
+
+async def _malformed(_request: Request, error: Exception) -> Response:
+    problems = error.errors() if isinstance(error, RequestValidationError) else []
+    # Where and why, never what: the value may be a secret that stands in the wrong field.
+    reasons = [f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}" for problem in problems]
+    return ApiError(HTTPStatus.BAD_REQUEST, "malformed_request", "; ".join(reasons)).response()
+
+
+async def _database_away(_request: Request, error: Exception) -> Response:
+    _log.warning("database away", reason=type(error).__name__)
+    return UnavailableError("database").response()
+
+
+async def _broken(_request: Request, _error: Exception) -> Response:
+    # Starlette raises the error again after this answer, and uvicorn logs it.
+    return ApiError(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "Something went wrong.").response()

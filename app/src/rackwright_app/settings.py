@@ -1,0 +1,241 @@
+"""What an operator can set, and where each value comes from.
+
+Three sources, the first one wins: environment (``RACKWRIGHT_APP_DATABASE__HOST``), the secrets file that
+systemd hands over (``$CREDENTIALS_DIRECTORY/secrets.json``), the configuration file
+(``$RACKWRIGHT_APP_CONFIG``, TOML). They are merged key by key, so that a password may stand in another file
+than the host it belongs to.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+import click
+from pydantic import (
+    AnyHttpUrl,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import (
+    BaseSettings,
+    JsonConfigSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+DEFAULT_CONFIG = Path("/etc/rackwright/app/app.toml")
+CREDENTIAL_NAME = "secrets.json"
+MINIMUM_KEY_BYTES = 32
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class Section(BaseModel):
+    """One table of the configuration file; a misspelt key is an error, not a silent default."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Listen(Section):
+    """An address and port to listen on."""
+
+    host: str = "127.0.0.1"
+    port: Port
+
+
+class Tls(Section):
+    """The certificate of both listeners; plain HTTP without one (tests only)."""
+
+    certificate: Path
+    key: Path
+
+
+class Database(Section):
+    """PostgreSQL, where conversations are kept."""
+
+    host: str
+    port: Port = 5432
+    name: str
+    user: str
+    password: SecretStr = SecretStr("")
+    sslmode: Literal["disable", "verify-ca", "verify-full"] = "verify-full"
+    ca: Path | None = None
+    pool_size: PositiveInt = 8
+    timeout_seconds: PositiveFloat = 5
+
+    @model_validator(mode="after")
+    def _verified_tls_needs_a_ca(self) -> Self:
+        if self.sslmode != "disable" and self.ca is None:
+            raise ValueError(f"database.ca is needed with sslmode {self.sslmode}")
+        return self
+
+
+class Redis(Section):
+    """Redis, where the limits are counted."""
+
+    host: str
+    port: Port = 6379
+    number: Annotated[int, Field(ge=0)] = 0
+    user: str = "app"
+    password: SecretStr = SecretStr("")
+    tls: bool = True
+    ca: Path | None = None
+    prefix: str = "app:"
+    timeout_seconds: PositiveFloat = 2
+
+    @model_validator(mode="after")
+    def _tls_needs_a_ca(self) -> Self:
+        if self.tls and self.ca is None:
+            raise ValueError("redis.ca is needed with tls = true")
+        return self
+
+
+class Engine(Section):
+    """The model servers, any that speak OpenAI's protocol."""
+
+    urls: Annotated[list[AnyHttpUrl], Field(min_length=1)]
+    """Base addresses up to and with the version, e.g. ``http://10.0.0.1:8080/v1``; used in turn."""
+    model: str
+    api_key: SecretStr = SecretStr("")
+    ca: Path | None = None
+    connect_seconds: PositiveFloat = 5
+    silence_seconds: PositiveFloat = 120
+    """Longest wait for the next piece of an answer."""
+    answer_seconds: PositiveFloat = 600
+    """Longest answer as a whole."""
+    cooldown_seconds: PositiveFloat = 15
+    """How long an address that failed is asked last."""
+    context_tokens: PositiveInt = 4096
+    answer_tokens: PositiveInt = 1024
+    system_prompt: str = ""
+
+
+class Key(Section):
+    """One key that signs tokens. Several stand side by side while one is rotated."""
+
+    id: Annotated[str, Field(min_length=1, max_length=64)]
+    secret: SecretStr
+
+    @field_validator("secret")
+    @classmethod
+    def _long_enough(cls, value: SecretStr) -> SecretStr:
+        if len(value.get_secret_value().encode()) < MINIMUM_KEY_BYTES:
+            raise ValueError(f"a signing key needs at least {MINIMUM_KEY_BYTES} bytes")
+        return value
+
+
+class Tokens(Section):
+    """How access tokens are checked (HS256)."""
+
+    issuer: str = "rackwright"
+    audience: str = "rackwright-app"
+    leeway_seconds: Annotated[int, Field(ge=0, le=60)] = 5
+    keys: Annotated[list[Key], Field(min_length=1)]
+    """The first one signs, all of them verify."""
+
+    @field_validator("keys")
+    @classmethod
+    def _ids_are_unique(cls, value: list[Key]) -> list[Key]:
+        if len({key.id for key in value}) != len(value):
+            raise ValueError("two keys carry the same id")
+        return value
+
+
+class Limits(Section):
+    """What one caller may ask for."""
+
+    requests_per_hour: PositiveInt = 100
+    message_characters: PositiveInt = 10_000
+    body_bytes: PositiveInt = 262_144
+
+
+class History(Section):
+    """How much of a conversation goes along with a new message."""
+
+    turns: Annotated[int, Field(ge=0)] = 10
+
+
+class Audit(Section):
+    """The audit file."""
+
+    path: Path = Path("/var/log/rackwright-app/audit.log")
+    text_characters: PositiveInt = 2_000
+    """Longest text of one field of a body; the rest is counted, not kept."""
+
+
+class Settings(BaseSettings):
+    """All settings of the service."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="RACKWRIGHT_APP_", env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    api: Listen = Listen(port=3001)
+    metrics: Listen = Listen(port=9091)
+    tls: Tls | None = None
+    workers: PositiveInt = 1
+    shutdown_seconds: PositiveInt = 25
+    keepalive_seconds: PositiveFloat = 15
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    trusted_proxies: list[IPv4Network | IPv6Network] = []
+    database: Database
+    redis: Redis
+    engine: Engine
+    tokens: Tokens
+    limits: Limits = Limits()
+    history: History = History()
+    audit: Audit = Audit()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is pydantic-settings' own
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Orders the sources: arguments, environment, secrets file, configuration file."""
+        config = Path(os.environ.get("RACKWRIGHT_APP_CONFIG", DEFAULT_CONFIG))
+        credentials = os.environ.get("CREDENTIALS_DIRECTORY")
+        secrets = (
+            (JsonConfigSettingsSource(settings_cls, Path(credentials) / CREDENTIAL_NAME),)
+            if credentials
+            else ()
+        )
+        return (init_settings, env_settings, *secrets, TomlConfigSettingsSource(settings_cls, config))
+
+
+def load_settings() -> Settings:
+    """Reads the settings from environment, credentials and configuration file.
+
+    Returns:
+        The settings, checked.
+
+    Raises:
+        pydantic.ValidationError: A value is missing, misspelt or out of range.
+    """
+    return Settings()
+
+
+def settings_or_exit() -> Settings:
+    """Reads the settings for a command; prints what is wrong with them, without values, and exits with 2."""
+    try:
+        return load_settings()
+    except ValidationError as error:
+        # Values are left out because they may be secrets.
+        for problem in error.errors(include_input=False, include_url=False, include_context=False):
+            click.echo(f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}", err=True)
+        sys.exit(2)
