@@ -145,7 +145,7 @@ def answer(client):
         payload = json.loads(data)
         if name == "session":
             session = payload["session"]
-        elif name == "delta":
+        elif name == "token":
             times.append(moment)
         elif name == "done":
             done = True
