@@ -1,0 +1,199 @@
+#!/usr/bin/python
+# Copyright: Rackwright contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Asks services how they are, each through its own interface, from the host they run on."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.rackwright.probe_kinds import (
+    KINDS,
+    Answer,
+    Context,
+    ProbeError,
+    ask_container,
+    unit_state,
+)
+
+DOCUMENTATION = r"""
+module: service_probe
+short_description: Ask services how they are, through their own interfaces
+description:
+  - Takes the checks of C(host_plan.health) and asks all services at once. It changes nothing and runs in
+    check mode too.
+  - The task fails only when O(fail) is set and a service is not well; otherwise the answers say so.
+options:
+  checks:
+    description: What to ask.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      service: {description: Name in the catalogue., type: str, required: true}
+      kind:
+        description: The interface.
+        type: str
+        required: true
+        choices: [tcp, http, https, postgresql, redis, container, unit]
+      address: {description: Address to connect to; all kinds but container and unit need it., type: str}
+      port: {description: Port to connect to; all kinds but container and unit need it., type: int}
+      path: {description: Path of the request (http and https)., type: str, default: /}
+      status: {description: Status that proves health., type: int, default: 200}
+      contains: {description: Text that the page must have., type: str}
+      host: {description: Name for the request and the certificate; without it the address., type: str}
+      unit: {description: Systemd unit that must be active as well., type: str}
+      container: {description: Container that must run and be healthy as well., type: str}
+  ca_path:
+    description: The authority that certificates are verified with.
+    type: str
+    default: /etc/rackwright/tls/ca.pem
+  redis_username:
+    description: Account for C(redis).
+    type: str
+  redis_password:
+    description: Its password. Without it a server that asks for an account counts as well.
+    type: str
+  timeout:
+    description: How long one question may take, in seconds.
+    type: float
+    default: 5
+  tries:
+    description: How often a service that is not well is asked, a second apart; for what just started.
+    type: int
+    default: 1
+  fail:
+    description: Whether a service that is not well fails the task.
+    type: bool
+    default: false
+attributes:
+  check_mode: {support: full}
+  diff_mode: {support: none}
+"""
+
+EXAMPLES = r"""
+- name: Ask every service of this host
+  service_probe:
+    checks: "{{ host_plan.health }}"
+    redis_username: app
+    redis_password: "{{ vault_redis_app_password }}"
+"""
+
+RETURN = r"""
+ok:
+  description: Whether every service is well.
+  returned: always
+  type: bool
+checks:
+  description: One entry per check, in the order given.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    service: {description: As given., type: str}
+    kind: {description: As given., type: str}
+    ok: {description: Whether it answered as it must., type: bool}
+    detail: {description: What it answered, or why it is not well., type: str}
+    latency_ms: {description: Time of the answer in milliseconds; null without an answer., type: float}
+    unit_state: {description: "What systemd says of the unit, e.g. C(active (running))", type: str}
+    certificate_days: {description: Whole days until its certificate ends; null without TLS., type: int}
+"""
+
+CHECK = {
+    "service": {"type": "str", "required": True},
+    "kind": {"type": "str", "required": True, "choices": list(KINDS)},
+    "address": {"type": "str"},
+    "port": {"type": "int"},
+    "path": {"type": "str", "default": "/"},
+    "status": {"type": "int", "default": 200},
+    "contains": {"type": "str"},
+    "host": {"type": "str"},
+    "unit": {"type": "str"},
+    "container": {"type": "str"},
+}
+NEEDED = [
+    *(("kind", kind, ("address", "port")) for kind in KINDS if kind not in ("container", "unit")),
+    ("kind", "container", ("container",)),
+    ("kind", "unit", ("unit",)),
+]
+
+
+def ask(check: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Asks once; never raises."""
+    started = time.monotonic()
+    answer, trouble, latency = Answer(""), "", None
+    try:
+        answer = KINDS[check["kind"]](check, context)
+        latency = round((time.monotonic() - started) * 1000, 1)
+        if check["container"] and check["kind"] != "container":
+            ask_container(check, context)
+    except (ProbeError, OSError, ValueError) as error:
+        trouble = str(error) or type(error).__name__
+    state = None
+    if check["unit"]:
+        try:
+            state = unit_state(check["unit"], context)
+        except ProbeError as error:
+            state = str(error)
+        if not state.startswith(("active", "reloading")) and check["kind"] != "unit":
+            trouble = "; ".join(filter(None, (trouble, f"{check['unit']} is {state}")))
+    return {
+        "service": check["service"],
+        "kind": check["kind"],
+        "ok": not trouble,
+        "detail": trouble or answer.detail,
+        "latency_ms": latency,
+        "unit_state": state,
+        "certificate_days": answer.certificate_days,
+    }
+
+
+def ask_until_well(check: dict[str, Any], context: Context, tries: int) -> dict[str, Any]:
+    """Asks until the service is well or the tries are used up."""
+    result = ask(check, context)
+    for _ in range(tries - 1):
+        if result["ok"]:
+            break
+        time.sleep(1)
+        result = ask(check, context)
+    return result
+
+
+def main() -> None:
+    """The module's entry point."""
+    module = AnsibleModule(
+        argument_spec={
+            "checks": {
+                "type": "list",
+                "elements": "dict",
+                "required": True,
+                "options": CHECK,
+                "required_if": NEEDED,
+            },
+            "ca_path": {"type": "str", "default": "/etc/rackwright/tls/ca.pem"},
+            "redis_username": {"type": "str"},
+            "redis_password": {"type": "str", "no_log": True},
+            "timeout": {"type": "float", "default": 5.0},
+            "tries": {"type": "int", "default": 1},
+            "fail": {"type": "bool", "default": False},
+        },
+        supports_check_mode=True,
+    )
+    given = module.params
+    context = Context(
+        given["ca_path"], given["timeout"], given["redis_username"] or "", given["redis_password"] or ""
+    )
+    checks = given["checks"]
+    with ThreadPoolExecutor(max_workers=max(1, min(16, len(checks)))) as pool:
+        results = list(pool.map(lambda check: ask_until_well(check, context, given["tries"]), checks))
+    bad = [f"{result['service']}: {result['detail']}" for result in results if not result["ok"]]
+    if bad and given["fail"]:
+        module.fail_json(msg="; ".join(bad), ok=False, checks=results)
+    module.exit_json(changed=False, ok=not bad, checks=results)
+
+
+if __name__ == "__main__":
+    main()
