@@ -171,6 +171,7 @@ class Certificates:
             if self.check:
                 return []
             folder.mkdir(mode=0o700)
+            self._own(folder, entry, 0o750, "root")
         wrong = self._own(folder, entry, 0o750, "root")
         for name, mode, owner in (("key.pem", 0o640, entry.owner), ("cert.pem", 0o644, "root")):
             if (folder / name).exists():
@@ -230,7 +231,7 @@ class Certificates:
         os.chown(pending, *uid_gid)
         pending.chmod(0o640)
         pending.replace(folder / "key.pem")
-        _write(folder / "cert.pem", str(entry.certificate), 0o644, 0, uid_gid[1])
+        _write(folder / "cert.pem", str(entry.certificate), 0o644, gid=uid_gid[1])
         self.changed = True
 
 
@@ -256,7 +257,7 @@ def _text(path: Path) -> str | None:
         return None
 
 
-def _write(path: Path, text: str, mode: int, uid: int = 0, gid: int = 0) -> None:
+def _write(path: Path, text: str, mode: int, uid: int = -1, gid: int = -1) -> None:
     """Replace a file so that it is either old or new, and never open to more than `mode` allows."""
     descriptor, name = tempfile.mkstemp(prefix=".", suffix=".new", dir=path.parent)
     temporary = Path(name)

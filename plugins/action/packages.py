@@ -1,0 +1,149 @@
+"""Collects the packages of all roles on the controller and asks each host at most once in a run."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+import yaml
+from ansible import constants
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+_ARGUMENTS = {"roles", "names", "proxy", "max_age_seconds"}
+_ENTRY_KEYS = {"install", "seed_files", "unsupported"}
+_SEED_KEYS = {"dest", "content", "mode"}
+_MEMO = "rackwright_packages"
+
+
+class ActionModule(ActionBase):
+    """The controller's half of the block."""
+
+    TRANSFERS_FILES = False
+    _supports_check_mode = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Merge the roles' packages, and ask the host unless it was asked before."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        task_vars = task_vars or {}
+        payload = self._payload(task_vars)
+        marks = _marks(payload)
+        known = self._ensured(task_vars)
+        if marks <= known:
+            result.update({"changed": False, "installed": [], "items": [], "mended": [], "skipped_call": True})
+            return result
+        answer = self._execute_module(module_name="packages", module_args=payload, task_vars=task_vars)
+        answer.pop("invocation", None)
+        answer["skipped_call"] = False
+        if not answer.get("failed"):
+            answer["ansible_facts"] = {_MEMO: {"run": _this_run(), "ensured": sorted(known | marks)}}
+        result.update(answer)
+        return result
+
+    def _payload(self, task_vars: dict[str, Any]) -> dict[str, Any]:
+        arguments = self._task.args
+        unknown = set(arguments) - _ARGUMENTS
+        if unknown:
+            raise AnsibleActionFail(f"packages: unknown {', '.join(sorted(unknown))}; known are {_ARGUMENTS}")
+        names = _list_of_text("names", arguments.get("names"))
+        seeds: dict[str, dict[str, str]] = {}
+        roles = _list_of_text("roles", arguments.get("roles"))
+        keys = self._system_keys(task_vars) if roles else []
+        for role in roles:
+            wanted = _for_system(role, self._declared(role), keys)
+            names += wanted["install"]
+            for seed in wanted["seed_files"]:
+                if seeds.setdefault(seed["dest"], seed) != seed:
+                    raise AnsibleActionFail(f"packages: {seed['dest']} is seeded by two roles with different content")
+        payload: dict[str, Any] = {"names": list(dict.fromkeys(names)), "seed_files": list(seeds.values())}
+        for key in ("proxy", "max_age_seconds"):
+            if arguments.get(key) is not None:
+                payload[key] = arguments[key]
+        return payload
+
+    def _system_keys(self, task_vars: dict[str, Any]) -> list[str]:
+        facts = (task_vars.get("ansible_facts") or {}).get("host_facts")
+        if not facts and "host_facts" in task_vars:
+            facts = self._templar.template(task_vars["host_facts"])
+        if not facts:
+            raise AnsibleActionFail("packages: the system of this host is unknown; run the host_facts module before")
+        return [str(facts["os"]), str(facts["distribution"]).lower(), "default"]
+
+    def _declared(self, role: str) -> dict[str, Any]:
+        places = [Path(path) for path in constants.DEFAULT_ROLES_PATH]
+        places += [Path(self._loader.get_basedir()) / "roles"]
+        if self._task._role is not None:
+            places.append(Path(self._task._role._role_path).parent)
+        folder = next((place / role for place in places if (place / role).is_dir()), None)
+        if folder is None:
+            searched = ", ".join(str(place) for place in places)
+            raise AnsibleActionFail(f"packages: there is no role {role} in {searched}")
+        path = folder / "meta" / "packages.yml"
+        if not path.exists():
+            return {}
+        try:
+            declared = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except yaml.YAMLError as error:
+            raise AnsibleActionFail(f"{path}: not YAML: {error}") from error
+        if not isinstance(declared, dict):
+            raise AnsibleActionFail(f"{path}: write a dictionary with systems as keys, such as default or debian-13")
+        return declared
+
+    def _ensured(self, task_vars: dict[str, Any]) -> set[str]:
+        memo = (task_vars.get("ansible_facts") or {}).get(_MEMO) or {}
+        # A fact cache keeps the memo of earlier runs, when the host may have been another.
+        return set(memo.get("ensured", [])) if memo.get("run") == _this_run() else set()
+
+
+def _for_system(role: str, declared: dict[str, Any], keys: list[str]) -> dict[str, Any]:
+    """Take the most specific entry of a role's packages.yml, checked."""
+    key = next((key for key in keys if key in declared), None)
+    if key is None:
+        if declared:
+            known = ", ".join(sorted(declared))
+            raise AnsibleActionFail(f"packages: role {role} has no packages for {keys[0]}, only for {known}")
+        return {"install": [], "seed_files": []}
+    where = f"roles/{role}/meta/packages.yml, {key}"
+    entry = declared[key] or {}
+    if not isinstance(entry, dict) or set(entry) - _ENTRY_KEYS:
+        raise AnsibleActionFail(f"{where}: write {', '.join(sorted(_ENTRY_KEYS))}, not {entry!r}")
+    if entry.get("unsupported"):
+        raise AnsibleActionFail(f"role {role} does not support {keys[0]}: {entry['unsupported']}")
+    seeds = entry.get("seed_files") or []
+    for seed in seeds:
+        if not isinstance(seed, dict) or set(seed) - _SEED_KEYS or not {"dest", "content"} <= set(seed):
+            raise AnsibleActionFail(f"{where}: a seed file has dest, content and optionally mode, not {seed!r}")
+    return {"install": _list_of_text(f"{where}, install", entry.get("install")), "seed_files": seeds}
+
+
+def _list_of_text(where: str, value: object) -> list[str]:
+    if value is None:
+        return []
+    if isinstance(value, str):
+        return [value]
+    if not isinstance(value, list) or not all(isinstance(entry, str) for entry in value):
+        raise AnsibleActionFail(f"packages: {where} is {value!r}; write a list of names")
+    return [str(entry) for entry in value]
+
+
+def _marks(payload: dict[str, Any]) -> set[str]:
+    """What a payload ensures, as text that can be kept among the facts."""
+    marks = {f"name:{name}" for name in payload["names"]}
+    for seed in payload["seed_files"]:
+        total = hashlib.sha256(f"{seed['content']}\0{seed.get('mode')}".encode()).hexdigest()
+        marks.add(f"seed:{seed['dest']}:{total}")
+    if "proxy" in payload:
+        marks.add(f"proxy:{payload['proxy']}")
+    return marks
+
+
+def _this_run() -> str:
+    """Names the main process of this run: every worker is its child."""
+    parent = os.getppid()
+    try:
+        started = Path(f"/proc/{parent}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()[19]
+    except (OSError, IndexError):
+        started = "?"
+    return f"{parent}:{started}"

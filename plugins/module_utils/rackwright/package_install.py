@@ -1,0 +1,140 @@
+"""One transaction of apt, with service starts held back."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from ansible.module_utils.rackwright import command, package_plan
+
+_ENVIRONMENT = {
+    "DEBIAN_FRONTEND": "noninteractive",
+    "DEBIAN_PRIORITY": "critical",
+    "APT_LISTCHANGES_FRONTEND": "none",
+    # Ubuntu's needrestart would restart services in the middle of the transaction.
+    "NEEDRESTART_MODE": "l",
+}
+_OPTIONS = [
+    "-y",
+    "-q",
+    "-o",
+    "Dpkg::Options::=--force-confdef",
+    "-o",
+    "Dpkg::Options::=--force-confold",
+    "-o",
+    "DPkg::Lock::Timeout=120",
+    "-o",
+    "Dpkg::Use-Pty=0",
+    "-o",
+    "Acquire::Retries=3",
+    # A name with a dot is a name, never a pattern.
+    "-o",
+    "APT::Cmd::Pattern-Only=true",
+]
+_LOCK_WAIT_SECONDS = 120.0
+_MARK = "Managed by Rackwright"
+_POLICY = f"""#!/bin/sh
+# {_MARK}: holds service starts back while packages are installed; removed afterwards.
+# What runs may be stopped, and restarted with its new program.
+case "$2" in
+  *stop*) exit 0 ;;
+  *restart*|*reload*) systemctl is-active --quiet "$1" && exit 0 ;;
+esac
+exit 101
+"""
+
+
+class Apt:
+    """apt and dpkg of a host whose files are under `root`."""
+
+    def __init__(self, root: str = "/") -> None:
+        """Take the root; anything but / is for tests."""
+        self.root = Path(root)
+        self.policy = self.root / "usr/sbin/policy-rc.d"
+        self.put_aside = self.root / "usr/sbin/policy-rc.d.rackwright-saved"
+        self.proxy = self.root / "etc/apt/apt.conf.d/00rackwright-proxy"
+        self.lists = self.root / "var/lib/apt/lists"
+        self.stamp = self.root / "var/lib/apt/rackwright-update-stamp"
+
+    def installed(self) -> package_plan.Installed:
+        """Ask dpkg what is there."""
+        outcome = command.run(["dpkg-query", "-W", "-f", package_plan.QUERY_FORMAT])
+        return package_plan.parse_installed(outcome.stdout)
+
+    def interrupted(self) -> bool:
+        """Whether dpkg was killed while it wrote its database."""
+        updates = self.root / "var/lib/dpkg/updates"
+        return updates.is_dir() and any(entry.name.isdigit() for entry in updates.iterdir())
+
+    def lists_stale(self, max_age_seconds: float) -> bool:
+        """Whether the lists are missing, too old, or older than the sources and settings they stand for."""
+        if not self.stamp.exists() or not any(self.lists.glob("*_Packages*")):
+            return True
+        updated = self.stamp.stat().st_mtime
+        apt = self.root / "etc/apt"
+        inputs = [path for path in apt.rglob("*") if path.is_file()] if apt.is_dir() else []
+        newest = max((max(path.stat().st_mtime, path.stat().st_ctime) for path in inputs), default=0.0)
+        return newest > updated or time.time() - updated > max_age_seconds
+
+    def update(self) -> command.Outcome:
+        """Fetch the lists; waits while another program does so."""
+        until = time.monotonic() + _LOCK_WAIT_SECONDS
+        while True:
+            outcome = command.run(["apt-get", *_OPTIONS, "update"], _ENVIRONMENT)
+            if "Could not get lock" not in outcome.stderr or time.monotonic() > until:
+                break
+            time.sleep(2)
+        if outcome.rc == 0:
+            self.stamp.write_text("", encoding="ascii")
+        return outcome
+
+    def mend(self) -> command.Outcome:
+        """Finish what an interrupted run of dpkg left half-done."""
+        configure = ["dpkg", "--force-confdef", "--force-confold", "--configure", "-a"]
+        outcome = command.run(configure, _ENVIRONMENT)
+        if outcome.rc == 0 and not self.installed().half_done:
+            return outcome
+        return command.run(["apt-get", *_OPTIONS, "--fix-broken", "--no-install-recommends", "install"], _ENVIRONMENT)
+
+    def install(self, names: list[str], *, simulate: bool = False) -> command.Outcome:
+        """Install all names in one transaction, or say what that would bring."""
+        options = [*_OPTIONS, "--no-install-recommends", *(["--simulate"] if simulate else [])]
+        return command.run(["apt-get", *options, "install", "--", *names], _ENVIRONMENT)
+
+    @contextlib.contextmanager
+    def starts_held_back(self) -> Iterator[None]:
+        """Keep the packages' scripts from starting services that do not run yet."""
+        self.clean_policy()
+        self.policy.parent.mkdir(parents=True, exist_ok=True)
+        if self.policy.exists():
+            self.policy.replace(self.put_aside)
+        self.policy.write_text(_POLICY, encoding="ascii")
+        self.policy.chmod(0o755)
+        try:
+            yield
+        finally:
+            self.clean_policy()
+
+    def policy_left(self) -> bool:
+        """Whether a killed run left its hold on service starts."""
+        ours = self.policy.is_file() and _MARK in self.policy.read_text(encoding="utf-8", errors="replace")
+        return ours or self.put_aside.exists()
+
+    def clean_policy(self) -> None:
+        """Remove our hold on service starts and bring back the one that was there before."""
+        if self.policy.is_file() and _MARK in self.policy.read_text(encoding="utf-8", errors="replace"):
+            self.policy.unlink()
+        if self.put_aside.exists():
+            self.put_aside.replace(self.policy)
+
+
+def proxy_text(url: str) -> str:
+    """The settings that send apt through a proxy."""
+    return f'// {_MARK}\nAcquire::http::Proxy "{url}";\n'
+
+
+def is_ours(path: Path) -> bool:
+    """Whether a file says that it is Rackwright's."""
+    return path.is_file() and _MARK in path.read_text(encoding="utf-8", errors="replace")
