@@ -1,0 +1,84 @@
+"""Asking systemd and telling it."""
+
+from __future__ import annotations
+
+import socket
+import time
+
+from ansible.module_utils.rackwright import command
+from ansible.module_utils.rackwright.unit_plan import PROPERTIES, Unit, UnitError, parse_show
+
+_JOURNAL_LINES = 15
+# How long a service that fails right after its start needs to show it.
+_SETTLE_SECONDS = 0.25
+
+
+def show(names: list[str]) -> list[Unit]:
+    """Ask for the state of several units at once.
+
+    Raises:
+        UnitError: systemd does not answer, or a name is not one.
+    """
+    properties = [part for name in PROPERTIES for part in ("-p", name)]
+    outcome = command.run(["systemctl", "show", "--timestamp=us+utc", *properties, "--", *names])
+    if outcome.rc != 0:
+        raise UnitError(f"systemd does not answer: {outcome.output}")
+    return parse_show(names, outcome.stdout)
+
+
+def tell(verb: str, name: str) -> command.Outcome:
+    """Let systemctl do one thing and wait for it."""
+    return command.run(["systemctl", "--quiet", verb, "--", name])
+
+
+def daemon_reload() -> None:
+    """Let systemd read its unit files again.
+
+    Raises:
+        UnitError: It refuses.
+    """
+    outcome = command.run(["systemctl", "daemon-reload"])
+    if outcome.rc != 0:
+        raise UnitError(f"systemctl daemon-reload failed: {outcome.output}")
+
+
+def last_words(unit: Unit) -> str:
+    """The last journal lines of the unit's last run."""
+    match = ["-u", unit.identity]
+    if unit.get("InvocationID"):
+        match = [f"_SYSTEMD_INVOCATION_ID={unit.get('InvocationID')}", "+", f"INVOCATION_ID={unit.get('InvocationID')}"]
+    argv = ["journalctl", "--no-pager", "--quiet", "--output=cat", "--boot", f"--lines={_JOURNAL_LINES}", *match]
+    lines = command.run(argv, timeout=20).stdout.strip()
+    return lines or "(its journal is empty)"
+
+
+def settled(name: str) -> Unit:
+    """The state of a unit shortly after it was told to start."""
+    deadline = time.monotonic() + _SETTLE_SECONDS
+    while True:
+        unit = show([name])[0]
+        if not unit.running or unit.runs_once or time.monotonic() > deadline:
+            return unit
+        time.sleep(0.05)
+
+
+def wait_for(address: str, port: int, seconds: float) -> bool:
+    """Wait till something accepts connections.
+
+    Args:
+        address: Where to connect.
+        port: TCP port.
+        seconds: How long to try.
+
+    Returns:
+        Whether a connection was made.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            with socket.create_connection((address, port), timeout=max(0.1, min(2.0, seconds))):
+                return True
+        except OSError:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.1)

@@ -1,0 +1,213 @@
+"""What a systemd unit needs: pure functions over what `systemctl show` says and the times of files."""
+
+from __future__ import annotations
+
+import calendar
+import re
+import time
+from dataclasses import dataclass
+
+from ansible.module_utils.rackwright.freshness import Newest
+
+PROPERTIES = (
+    "Id",
+    "LoadState",
+    "ActiveState",
+    "SubState",
+    "UnitFileState",
+    "Type",
+    "RemainAfterExit",
+    "Result",
+    "ReloadResult",
+    "CanReload",
+    "NeedDaemonReload",
+    "ConditionResult",
+    "ConditionTimestamp",
+    "ActiveEnterTimestamp",
+    "InactiveExitTimestamp",
+    "StateChangeTimestamp",
+    "InvocationID",
+)
+
+_RUNNING = ("active", "reloading", "refreshing")
+_TIMESTAMP = re.compile(r"\w{3} (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)(\.\d+)? UTC")
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A unit as systemd sees it now."""
+
+    name: str
+    properties: dict[str, str]
+
+    def get(self, key: str) -> str:
+        """A property, empty when systemd does not give it."""
+        return self.properties.get(key, "")
+
+    def moment(self, key: str) -> float:
+        """A time stamp in seconds since the epoch, 0 when it never happened."""
+        return parse_time(self.get(key))
+
+    @property
+    def identity(self) -> str:
+        """The unit's own name; the one it was asked for by may be an alias."""
+        return self.get("Id") or self.name
+
+    @property
+    def known(self) -> bool:
+        """Whether there is such a unit."""
+        return self.get("LoadState") not in ("not-found", "")
+
+    @property
+    def masked(self) -> bool:
+        """Whether it cannot be started because it leads to nothing."""
+        return self.get("LoadState") == "masked" or self.get("UnitFileState").startswith("masked")
+
+    @property
+    def running(self) -> bool:
+        """Whether it is active; a finished oneshot that remains counts."""
+        return self.get("ActiveState") in _RUNNING
+
+    @property
+    def condition_failed(self) -> bool:
+        """Whether it was last passed over because a condition for its start is not met."""
+        return bool(self.get("ConditionTimestamp")) and self.get("ConditionResult") == "no" and not self.running
+
+    @property
+    def runs_once(self) -> bool:
+        """Whether it is inactive again after its work is done."""
+        return self.get("Type") == "oneshot" and self.get("RemainAfterExit") != "yes"
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A unit as asked for; None leaves a property as it is."""
+
+    name: str
+    state: str | None = None
+    enabled: bool | None = None
+    masked: bool | None = None
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing to do: verb of systemctl, and why."""
+
+    verb: str
+    reason: str = ""
+
+
+class UnitError(Exception):
+    """A wish that cannot be met; the text says why and what to do."""
+
+
+def parse_time(text: str) -> float:
+    """Read a time stamp in the style us+utc; 0 for an empty one or `n/a`."""
+    match = _TIMESTAMP.fullmatch(text.strip())
+    if not match:
+        return 0.0
+    seconds = calendar.timegm(time.strptime(match[1], "%Y-%m-%d %H:%M:%S"))
+    return seconds + float(match[2] or 0)
+
+
+def parse_show(names: list[str], output: str) -> list[Unit]:
+    """Split the answer of `systemctl show` for several units, which comes in the order of the question.
+
+    Raises:
+        UnitError: The number of answers is another one than that of the names.
+    """
+    blocks = [block for block in output.strip().split("\n\n") if block.strip()]
+    if len(blocks) != len(names):
+        raise UnitError(f"systemd answered about {len(blocks)} units, asked about {len(names)}")
+    return [
+        Unit(name, dict(line.split("=", 1) for line in block.splitlines() if "=" in line))
+        for name, block in zip(names, blocks, strict=True)
+    ]
+
+
+def decide(wish: Wish, unit: Unit, restart: Newest, reload: Newest) -> list[Step]:
+    """Say what a unit needs.
+
+    Args:
+        wish: What is asked for.
+        unit: The unit as it is.
+        restart: The latest change of what it only reads at its start.
+        reload: The latest change of what it reads again when told to.
+
+    Returns:
+        Steps in order: unmask, enable or disable, start, restart, reload or stop, mask. Empty when all is well.
+
+    Raises:
+        UnitError: The unit is masked and is to run.
+    """
+    wants_run = wish.state in ("started", "restarted", "reloaded")
+    steps: list[Step] = []
+    if unit.masked and wish.masked is False:
+        steps.append(Step("unmask"))
+    elif unit.masked and (wants_run or wish.enabled):
+        raise UnitError(f"{wish.name} is masked; set masked: false to let it run")
+    steps += _enablement(wish, unit)
+    steps += _activity(wish, unit, restart, reload)
+    if wish.masked and not unit.masked:
+        steps.append(Step("mask"))
+    return steps
+
+
+def _enablement(wish: Wish, unit: Unit) -> list[Step]:
+    state = unit.get("UnitFileState")
+    # What has no install section (static, generated, indirect, transient) is run by others: nothing to enable.
+    off = state in ("disabled", "linked", "linked-runtime", "enabled-runtime", "bad") or state.startswith("masked")
+    if wish.enabled is True and (off or not unit.known):
+        return [Step("enable")]
+    if wish.enabled is False and state in ("enabled", "enabled-runtime", "linked", "linked-runtime"):
+        return [Step("disable")]
+    return []
+
+
+def _activity(wish: Wish, unit: Unit, restart: Newest, reload: Newest) -> list[Step]:
+    if wish.state == "stopped":
+        idle = unit.get("ActiveState") in ("inactive", "failed", "")
+        return [] if idle else [Step("stop")]
+    if wish.state == "restarted":
+        return [Step("restart" if unit.running else "start", "asked for")]
+    if wish.state == "reloaded":
+        return [_reload(unit, "asked for") if unit.running else Step("start", "asked for")]
+    if wish.state == "started":
+        return _freshness(unit, restart, reload)
+    return []
+
+
+def _freshness(unit: Unit, restart: Newest, reload: Newest) -> list[Step]:
+    active = unit.get("ActiveState")
+    if active == "activating" and unit.get("SubState") == "auto-restart":
+        return [Step("restart", "it keeps failing")]
+    if active == "activating":
+        began = unit.moment("InactiveExitTimestamp")
+        if restart.time > began:
+            return [Step("restart", f"{restart.path} is newer than its start")]
+        return [Step("start", "it is still starting")]
+    if not unit.running:
+        if unit.runs_once and active == "inactive" and unit.get("Result") == "success":
+            ran = unit.moment("InactiveExitTimestamp")
+            if ran and max(restart.time, reload.time) <= ran:
+                return []
+        return [Step("start", "" if active in ("inactive", "") else f"it is {active}")]
+    if restart.time > unit.moment("ActiveEnterTimestamp"):
+        return [Step("restart", f"{restart.path} is newer than its start")]
+    if reload.time > unit.moment("StateChangeTimestamp"):
+        return [_reload(unit, f"{reload.path} is newer than what it has read")]
+    if unit.get("ReloadResult") not in ("success", "") and reload.path:
+        return [_reload(unit, "the last reload failed")]
+    return []
+
+
+def _reload(unit: Unit, reason: str) -> Step:
+    return Step("reload" if unit.get("CanReload") == "yes" else "restart", reason)
+
+
+def needs_daemon_reload(wish: Wish, unit: Unit) -> bool:
+    """Whether systemd has to read its unit files again before anything is decided about this unit."""
+    if unit.get("NeedDaemonReload") == "yes":
+        return True
+    wanted = wish.state in ("started", "restarted", "reloaded") or bool(wish.enabled)
+    return wanted and not unit.known

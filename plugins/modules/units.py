@@ -1,0 +1,250 @@
+#!/usr/bin/python
+"""Brings a list of systemd units into the state asked for, and no further than needed."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: units
+short_description: Bring systemd units into the state asked for, restarting only what is older than its files
+description:
+  - Nothing is remembered between tasks or runs. A unit is restarted when something under O(items[].restart_after) was
+    changed after it became active, and reloaded when something under O(items[].reload_after) was changed after its
+    last change of state, or when its last reload failed. So no restart handlers are needed, a run that was
+    interrupted is made good by the next one, and a service is started once.
+  - systemd reads its unit files again at most once, and only when a unit of the list needs it.
+  - A unit that is passed over because a condition for its start is not met (time synchronisation in a container)
+    is reported, not failed. One that fails is reported with its last journal lines.
+  - A unit without an install section counts as enabled and as disabled.
+  - In check mode a unit that does not exist yet counts as one that will be there.
+options:
+  items:
+    description: The units, in the order in which they are dealt with.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name: {description: "Name of a unit; a service needs no ending. Aliases and instances will do.", type: str, required: true}
+      state:
+        description:
+          - V(started) also restarts or reloads what is older than its files. V(restarted) and V(reloaded) do so in any case.
+          - Without it the unit is left running or not.
+        type: str
+        choices: [started, stopped, restarted, reloaded]
+      enabled: {description: Whether it is started with the system., type: bool}
+      masked: {description: Whether it is made impossible to start., type: bool}
+      restart_after:
+        description: Files and directory trees that the unit reads only at its start. What does not exist is passed over.
+        type: list
+        elements: str
+        default: []
+      reload_after:
+        description: Files and directory trees that the unit reads again on reload. A unit that cannot reload is restarted.
+        type: list
+        elements: str
+        default: []
+      wait:
+        description: Wait on the host till something accepts connections there.
+        type: dict
+        suboptions:
+          address: {description: Where to connect., type: str, default: 127.0.0.1}
+          port: {description: TCP port., type: int, required: true}
+          seconds: {description: How long to wait., type: float, default: 30}
+attributes:
+  check_mode: {support: full, description: Says what would be done.}
+  diff_mode: {support: none, description: Each item says what was done and why.}
+author: [Rackwright]
+"""
+
+EXAMPLES = r"""
+- name: Run the ledger
+  units:
+    items:
+      - name: ledger.service
+        enabled: true
+        state: started
+        restart_after: [/etc/systemd/system/ledger.service.d, /etc/ledger/plugins]
+        reload_after: [/etc/ledger/ledger.conf]
+        wait: {address: 127.0.0.1, port: 7001, seconds: 20}
+      - {name: ledger-cleanup.timer, enabled: true, state: started}
+"""
+
+RETURN = r"""
+items:
+  description: Every unit, in order.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    name: {description: The name as asked for, type: str}
+    changed: {description: Whether anything was done, type: bool}
+    action:
+      description: "The weightiest of RV(items[].actions): started, restarted, reloaded, stopped, enabled, disabled, masked,
+        unmasked or none"
+      type: str
+    actions: {description: Everything that was done, type: list, elements: str}
+    reason: {description: Why, type: str}
+    condition_met: {description: False for a unit passed over because of a condition for its start; else missing., type: bool}
+daemon_reload:
+  description: Whether systemd read (in check mode, would read) its unit files again.
+  returned: always
+  type: bool
+"""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.rackwright import systemd
+from ansible.module_utils.rackwright.freshness import newest
+from ansible.module_utils.rackwright.unit_plan import Step, Unit, UnitError, Wish, decide, needs_daemon_reload
+
+_WAIT = {
+    "address": {"type": "str", "default": "127.0.0.1"},
+    "port": {"type": "int", "required": True},
+    "seconds": {"type": "float", "default": 30.0},
+}
+SPEC: dict[str, Any] = {
+    "items": {
+        "type": "list",
+        "elements": "dict",
+        "required": True,
+        "options": {
+            "name": {"type": "str", "required": True},
+            "state": {"type": "str", "choices": ["started", "stopped", "restarted", "reloaded"]},
+            "enabled": {"type": "bool"},
+            "masked": {"type": "bool"},
+            "restart_after": {"type": "list", "elements": "str", "default": []},
+            "reload_after": {"type": "list", "elements": "str", "default": []},
+            "wait": {"type": "dict", "options": _WAIT},
+        },
+    }
+}
+_DONE = {
+    "restart": "restarted",
+    "start": "started",
+    "reload": "reloaded",
+    "stop": "stopped",
+    "enable": "enabled",
+    "disable": "disabled",
+    "mask": "masked",
+    "unmask": "unmasked",
+}
+_ACTIVATING = ("start", "restart", "reload")
+
+
+class Run:
+    """One call of the module."""
+
+    def __init__(self, module: AnsibleModule) -> None:
+        """Read the parameters."""
+        self.module = module
+        self.check = bool(module.check_mode)
+        self.specs: list[dict[str, Any]] = module.params["items"]
+        keys = ("state", "enabled", "masked")
+        self.wishes = [Wish(spec["name"], **{key: spec[key] for key in keys}) for spec in self.specs]
+        self.units: list[Unit] = []
+        self.entries: list[dict[str, Any]] = []
+        self.daemon_reload = False
+        self.acted = False
+
+    def look(self) -> None:
+        """Ask for all units, and again when systemd had to read its unit files again."""
+        names = [wish.name for wish in self.wishes]
+        self.units = systemd.show(names)
+        pairs = zip(self.wishes, self.units, strict=True)
+        self.daemon_reload = any(needs_daemon_reload(wish, unit) for wish, unit in pairs)
+        if self.daemon_reload and not self.check:
+            systemd.daemon_reload()
+            self.units = systemd.show(names)
+
+    def deal_with(self, number: int) -> None:
+        """Bring one unit into its state."""
+        spec, wish, unit = self.specs[number], self.wishes[number], self.units[number]
+        entry: dict[str, Any] = {"name": wish.name, "changed": False, "action": "none", "actions": [], "reason": ""}
+        self.entries.append(entry)
+        steps = self._steps(spec, wish, unit)
+        if steps and self.acted and not self.check:
+            # What was done before may have started or restarted this one as well.
+            unit = systemd.show([wish.name])[0]
+            steps = self._steps(spec, wish, unit)
+        if steps and not unit.known and not self.check:
+            raise UnitError(f"{wish.name}: systemd knows no such unit; is its package installed, its file written?")
+        for step in steps:
+            self._take(step, unit, entry)
+        if spec["wait"] and not self.check and "condition_met" not in entry:
+            self._wait(spec, wish)
+
+    def _steps(self, spec: dict[str, Any], wish: Wish, unit: Unit) -> list[Step]:
+        now = time.time()
+        restart, reload = newest(spec["restart_after"], now), newest(spec["reload_after"], now)
+        return decide(wish, unit, restart, reload)
+
+    def _take(self, step: Step, unit: Unit, entry: dict[str, Any]) -> None:
+        if self.check and step.verb == "start" and unit.condition_failed:
+            entry.update({"reason": "a condition for its start is not met", "condition_met": False})
+            return
+        if not self.check:
+            self.acted = True
+            if step.verb in ("start", "restart") and unit.get("ActiveState") == "failed":
+                systemd.tell("reset-failed", unit.identity)
+            outcome = systemd.tell(step.verb, unit.identity)
+            after = systemd.settled(unit.identity) if step.verb in _ACTIVATING else unit
+            if step.verb in _ACTIVATING and after.condition_failed:
+                entry.update({"reason": "a condition for its start is not met", "condition_met": False})
+                return
+            up = after.running or after.get("Result") == "success" and after.runs_once
+            if outcome.rc != 0 or (step.verb in _ACTIVATING and not up):
+                raise UnitError(
+                    f"{entry['name']}: {step.verb} failed ({after.get('ActiveState')}, result {after.get('Result')}): "
+                    f"{outcome.output}\nlast lines of its journal:\n{systemd.last_words(after)}"
+                )
+        self._note(step, unit, entry)
+
+    def _note(self, step: Step, unit: Unit, entry: dict[str, Any]) -> None:
+        if step.verb == "start" and unit.get("ActiveState") == "activating":
+            return
+        entry["actions"].append(_DONE[step.verb])
+        entry["changed"] = True
+        entry["reason"] = step.reason or entry["reason"]
+        entry["action"] = next(done for done in _DONE.values() if done in entry["actions"])
+
+    def _wait(self, spec: dict[str, Any], wish: Wish) -> None:
+        wait = spec["wait"]
+        if systemd.wait_for(wait["address"], wait["port"], wait["seconds"]):
+            return
+        unit = systemd.show([wish.name])[0]
+        raise UnitError(
+            f"{wish.name}: nothing listens on {wait['address']}:{wait['port']} after {wait['seconds']:g} s "
+            f"(the unit is {unit.get('ActiveState')})\nlast lines of its journal:\n{systemd.last_words(unit)}"
+        )
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
+    run = Run(module)
+    failure = ""
+    try:
+        if not Path("/run/systemd/system").is_dir():
+            raise UnitError("this host is not run by systemd")
+        if run.wishes:
+            run.look()
+        for number in range(len(run.wishes)):
+            run.deal_with(number)
+    except UnitError as error:
+        failure = str(error)
+    result = {
+        "changed": any(entry["changed"] for entry in run.entries),
+        "items": run.entries,
+        "daemon_reload": run.daemon_reload,
+        "invocation": {},
+    }
+    if failure:
+        module.fail_json(msg=failure, **result)
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
