@@ -18,6 +18,7 @@ COMMANDS: dict[str, str] = {
     "lab": "rackwright.cli.lab:lab_group",
     "pki": "rackwright.cli.pki:pki",
     "secrets": "rackwright.cli.secrets:secrets",
+    "size": "rackwright.cli.size:size",
     "token": "rackwright.cli.token:token",
 }
 

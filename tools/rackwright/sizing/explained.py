@@ -30,7 +30,8 @@ class Explained:
     def text(self) -> str:
         """Value and unit as a person reads them, such as `4096 MB`."""
         shown = str(self.value).lower() if isinstance(self.value, bool) else str(self.value)
-        return f"{shown} {self.unit}".rstrip()
+        unit = "core" if self.value == 1 and self.unit == "cores" else self.unit
+        return f"{shown} {unit}".rstrip()
 
     def as_dict(self) -> dict[str, object]:
         """A plain dictionary for JSON."""
