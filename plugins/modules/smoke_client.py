@@ -10,6 +10,9 @@ import ssl
 import tempfile
 import threading
 import time
+from collections.abc import Callable, Iterator
+from http import HTTPStatus
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -18,7 +21,8 @@ module: smoke_client
 short_description: Prove the edge from a client's side
 description:
   - Runs on a machine outside the zones and speaks HTTP and HTTPS with the edge as a user's program would.
-  - Steps are redirect, certificate, unauthorised, answer, denied and rate_limit. Nothing on the machine changes.
+  - Steps are redirect, certificate, unauthorised, answer, denied and rate_limit.
+  - Nothing on the machine changes.
 options:
   address: {description: Address of the edge., type: str, required: true}
   http_port: {description: Port that redirects to HTTPS., type: int, required: true}
@@ -31,7 +35,10 @@ options:
     description: An own address that no allowlist holds; without it the step is left out.
     type: str
   burst: {description: Requests of the rate-limit step., type: int, default: 400}
-  answer_timeout: {description: Longest pause between two parts of an answer in seconds., type: int, default: 120}
+  answer_timeout:
+    description: Longest pause between two parts of an answer in seconds.
+    type: int
+    default: 120
 author: [Rackwright]
 """
 
@@ -60,19 +67,26 @@ deltas:
 
 # Parallel connections of the rate-limit step; each sends its requests one after another.
 CONNECTIONS = 8
+# A buffering proxy hands all parts of an answer over within this many seconds, at the end.
+AT_ONCE = 0.001
+
+# Whether the step held, what was seen, and what later steps need.
+Outcome = tuple[bool, str, dict[str, Any]]
 
 
 class Client:
     """Opens connections to the edge that verify its certificate against the given authority."""
 
-    def __init__(self, params):
+    def __init__(self, params: dict[str, Any]) -> None:
         self.params = params
         with tempfile.NamedTemporaryFile("w", suffix=".pem") as ca:
             ca.write(params["ca"])
             ca.flush()
             self.context = ssl.create_default_context(cafile=ca.name)
 
-    def connect(self, timeout=15, source=None):
+    def connect(
+        self, timeout: float = 15, source: tuple[str, int] | None = None
+    ) -> http.client.HTTPSConnection:
         """Return an HTTPS connection that offers the API's host name."""
         raw = socket.create_connection(
             (self.params["address"], self.params["https_port"]), timeout=timeout, source_address=source
@@ -82,9 +96,13 @@ class Client:
         connection.sock = self.context.wrap_socket(raw, server_hostname=self.params["host"])
         return connection
 
-    def chat(self, connection, token=None):
+    def chat(self, connection: http.client.HTTPSConnection, token: str = "") -> http.client.HTTPResponse:
         """Send the question and return the response with its body unread."""
-        headers = {"Content-Type": "application/json", "Accept": "text/event-stream", "User-Agent": "rackwright-smoke"}
+        headers = {
+            "Content-Type": "application/json",
+            "Accept": "text/event-stream",
+            "User-Agent": "rackwright-smoke",
+        }
         if token:
             headers["Authorization"] = f"Bearer {token}"
         body = json.dumps({"message": self.params["question"]})
@@ -92,18 +110,21 @@ class Client:
         return connection.getresponse()
 
 
-def redirect(client):
+def redirect(client: Client) -> Outcome:
     """HTTP sends the client to HTTPS."""
     params = client.params
     connection = http.client.HTTPConnection(params["address"], params["http_port"], timeout=15)
     connection.request("GET", "/", headers={"Host": params["host"]})
     response = connection.getresponse()
     location = response.getheader("Location", "")
-    ok = response.status in (301, 308) and location.startswith(f"https://{params['host']}")
+    ok = response.status in (
+        HTTPStatus.MOVED_PERMANENTLY,
+        HTTPStatus.PERMANENT_REDIRECT,
+    ) and location.startswith(f"https://{params['host']}")
     return ok, f"{response.status} to {location or 'nowhere'}", {}
 
 
-def certificate(client):
+def certificate(client: Client) -> Outcome:
     """The certificate is the authority's, names the host and is valid."""
     connection = client.connect()
     peer = connection.sock.getpeercert()
@@ -111,13 +132,13 @@ def certificate(client):
     return days > 0, f"{connection.sock.version()}, {days:.0f} days left", {}
 
 
-def unauthorised(client):
+def unauthorised(client: Client) -> Outcome:
     """A question without a token is refused."""
     response = client.chat(client.connect())
-    return response.status == 401, f"status {response.status}", {}
+    return response.status == HTTPStatus.UNAUTHORIZED, f"status {response.status}", {}
 
 
-def events(response):
+def events(response: http.client.HTTPResponse) -> Iterator[tuple[str, str, float]]:
     """Yield (event, data, monotonic time) of a server-sent event stream as the parts come in."""
     name, data = "message", []
     for raw in response:
@@ -132,15 +153,15 @@ def events(response):
             data.append(line[5:].lstrip())
 
 
-def answer(client):
+def answer(client: Client) -> Outcome:
     """A question with a token is answered, in parts as the model makes them."""
     connection = client.connect(timeout=client.params["answer_timeout"])
     started = time.monotonic()
     response = client.chat(connection, client.params["token"])
-    if response.status != 200:
+    if response.status != HTTPStatus.OK:
         return False, f"status {response.status}: {response.read(300).decode('utf-8', 'replace')}", {}
     kind = response.getheader("Content-Type", "")
-    session, times, done, error = "", [], False, ""
+    session, times, done, error = "", list[float](), False, ""
     for name, data, moment in events(response):
         payload = json.loads(data)
         if name == "session":
@@ -153,27 +174,34 @@ def answer(client):
         elif name == "error":
             error = data
             break
-    # A buffering proxy hands all parts over at one moment, at the end.
-    streamed = len(times) > 1 and times[-1] - times[0] > 0.001
+    streamed = len(times) > 1 and times[-1] - times[0] > AT_ONCE
     ok = kind.startswith("text/event-stream") and bool(session) and streamed and done
     first = (times[0] - started) * 1000 if times else 0
-    detail = error or f"{len(times)} parts, first after {first:.0f} ms, whole after {(time.monotonic() - started) * 1000:.0f} ms"
+    detail = (
+        error
+        or f"{len(times)} parts, first after {first:.0f} ms, whole after {(time.monotonic() - started) * 1000:.0f} ms"
+    )
     return ok, detail, {"session": session, "deltas": len(times)}
 
 
-def denied(client):
+def denied(client: Client) -> Outcome:
     """A client whose address no allowlist holds is refused, even with a token."""
     connection = client.connect(source=(client.params["denied_source"], 0))
     response = client.chat(connection, client.params["token"])
-    return response.status == 403, f"{client.params['denied_source']}: status {response.status}", {}
+    return (
+        response.status == HTTPStatus.FORBIDDEN,
+        f"{client.params['denied_source']}: status {response.status}",
+        {},
+    )
 
 
-def rate_limit(client):
+def rate_limit(client: Client) -> Outcome:
     """Too many requests in a second are refused with 429."""
-    seen, lock = {}, threading.Lock()
+    seen: dict[int, int] = {}
+    lock = threading.Lock()
     share = max(1, client.params["burst"] // CONNECTIONS)
 
-    def worker():
+    def worker() -> None:
         connection = client.connect()
         for _ in range(share):
             connection.request("GET", "/api/chat")
@@ -193,13 +221,13 @@ def rate_limit(client):
         thread.join(60)
     took = time.monotonic() - started
     told = ", ".join(f"{count} x {status}" for status, count in sorted(seen.items()))
-    return seen.get(429, 0) > 0, f"{told} in {took:.1f} s", {}
+    return seen.get(HTTPStatus.TOO_MANY_REQUESTS, 0) > 0, f"{told} in {took:.1f} s", {}
 
 
-def run_step(step, client):
+def run_step(step: Callable[[Client], Outcome], client: Client) -> tuple[dict[str, Any], dict[str, Any]]:
     """Run one step; a connection that fails is the step's failure, not the module's."""
     started = time.monotonic()
-    extra = {}
+    extra: dict[str, Any] = {}
     try:
         ok, detail, extra = step(client)
     except (OSError, ssl.SSLError, http.client.HTTPException, ValueError, KeyError) as error:
@@ -209,7 +237,7 @@ def run_step(step, client):
     return {"name": name, "ok": ok, "detail": detail, "latency_ms": latency, "what": step.__doc__}, extra
 
 
-def main():
+def main() -> None:
     """Run the module."""
     module = AnsibleModule(
         argument_spec={
@@ -231,7 +259,7 @@ def main():
         steps.append(denied)
     steps.append(rate_limit)
     client = Client(module.params)
-    done, session, deltas = [], "", 0
+    done, session, deltas = list[dict[str, Any]](), "", 0
     for step in steps:
         entry, extra = run_step(step, client)
         done.append(entry)

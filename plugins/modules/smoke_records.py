@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -21,7 +23,10 @@ options:
   audit_log: {description: Path of the audit log., type: path}
   user: {description: Who asked., type: str, required: true}
   question: {description: What was asked., type: str, required: true}
-  personal: {description: Personal data in the question that the audit log must mask., type: str, required: true}
+  personal:
+    description: Personal data in the question that the audit log must mask.
+    type: str
+    required: true
   masked: {description: What must stand in its place., type: str, required: true}
 author: [Rackwright]
 """
@@ -46,7 +51,7 @@ TAIL_BYTES = 4 * 1024 * 1024
 SESSION = re.compile(r"^[0-9a-f-]{36}$")
 
 
-def recorded_turn(module):
+def recorded_turn(module: AnsibleModule) -> tuple[bool, str]:
     """PostgreSQL keeps the question and its answer."""
     if not SESSION.match(module.params["session"] or ""):
         return False, "there is no session to ask for"
@@ -70,9 +75,9 @@ def recorded_turn(module):
     return ok, f"status {row['status']}, answer of {row['characters']} characters for {row['subject']}"
 
 
-def audit_lines(module):
+def audit_lines(module: AnsibleModule) -> list[dict[str, Any]]:
     """Return the audit log's last lines of the user, parsed."""
-    with open(module.params["audit_log"], "rb") as stream:
+    with Path(module.params["audit_log"]).open("rb") as stream:
         stream.seek(0, 2)
         stream.seek(max(0, stream.tell() - TAIL_BYTES))
         tail = stream.read().decode("utf-8", "replace").splitlines()
@@ -87,9 +92,13 @@ def audit_lines(module):
     return lines
 
 
-def audited(module):
+def audited(module: AnsibleModule) -> tuple[bool, str]:
     """The audit log tells who asked what from where."""
-    chats = [line for line in audit_lines(module) if line.get("path") == "/api/chat" and line.get("method") == "POST"]
+    chats = [
+        line
+        for line in audit_lines(module)
+        if line.get("path") == "/api/chat" and line.get("method") == "POST"
+    ]
     if not chats:
         return False, "no line of this user"
     last = chats[-1]
@@ -99,7 +108,7 @@ def audited(module):
     )
 
 
-def masked(module):
+def masked(module: AnsibleModule) -> tuple[bool, str]:
     """The audit log masks personal data."""
     text = json.dumps(audit_lines(module), ensure_ascii=False)
     if module.params["personal"] in text:
@@ -109,7 +118,7 @@ def masked(module):
     return True, module.params["masked"]
 
 
-def main():
+def main() -> None:
     """Run the module."""
     module = AnsibleModule(
         argument_spec={

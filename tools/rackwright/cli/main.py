@@ -14,7 +14,11 @@ from rackwright.errors import RackwrightError
 
 # name = "module:attribute"; a module is imported only when its command is run or listed with its help.
 COMMANDS: dict[str, str] = {
+    "apply": "rackwright.cli.apply:command",
+    "health": "rackwright.cli.health:command",
+    "smoke": "rackwright.cli.smoke:command",
     "validate": "rackwright.cli.validate:validate",
+    "welcome": "rackwright.cli.welcome:command",
     "lab": "rackwright.cli.lab:lab_group",
     "pki": "rackwright.cli.pki:pki",
     "secrets": "rackwright.cli.secrets:secrets",

@@ -47,11 +47,11 @@ class TaskResult:
     @property
     def changed_items(self) -> list[str]:
         """Names of the items that a batch block changed (file, package, unit, …)."""
-        names = []
-        for item in self.result.get("items") or ():
-            if isinstance(item, Mapping) and item.get("changed"):
-                names.append(str(item.get("dest") or item.get("name") or item.get("service") or "?"))
-        return names
+        return [
+            str(item.get("dest") or item.get("name") or item.get("service") or "?")
+            for item in self.result.get("items") or ()
+            if isinstance(item, Mapping) and item.get("changed")
+        ]
 
 
 def task_result(event: Mapping[str, Any]) -> TaskResult | None:

@@ -71,8 +71,7 @@ def entries(run: Run) -> list[ServiceHealth]:
                     certificate_days=None,
                 )
             )
-        for check in result.result.get("checks") or ():
-            found.append(_entry(result.host, check))
+        found.extend(_entry(result.host, check) for check in result.result.get("checks") or ())
     if not found:
         text = "; ".join(result.message for result in run.recap.failed)
         raise RackwrightError(

@@ -15,6 +15,10 @@ from rich.text import Text
 
 from rackwright.operations.events import Recap, TaskResult, task_result
 
+# How many changed items of one task are named.
+_NAMED_ITEMS = 6
+# A run below so many seconds kept nobody waiting.
+_WORTH_EXPLAINING = 5
 _STATUS_STYLES = {"ok": "green", "changed": "yellow", "failed": "bold red", "unreachable": "bold red"}
 
 
@@ -25,7 +29,7 @@ def clock(seconds: float) -> str:
 
 
 class RunProgress:
-    """Shows a run while it goes on; on a console that is no terminal it prints a line per play and per failure.
+    """Shows a run while it goes on; where there is no terminal it prints a line per play and per failure.
 
     Args:
         console: where to show it.
@@ -137,19 +141,23 @@ def print_summary(console: Console, recap: Recap, *, seconds: float, slow: int =
     if recap.changed:
         console.print("\n[bold]Changed[/bold]")
         for result in recap.changed:
-            items = result.changed_items
-            what = (
-                f": {', '.join(items[:6])}{f' and {len(items) - 6} more' if len(items) > 6 else ''}"
-                if items
-                else ""
+            console.print(
+                f"  {result.host}  {result.role or '-'}  {result.task}{_named(result)}", markup=False
             )
-            console.print(f"  {result.host}  {result.role or '-'}  {result.task}{what}", markup=False)
     else:
         console.print("\nNothing changed.")
-    if seconds > 5:  # noqa: PLR2004 - below that nobody waits
+    if seconds > _WORTH_EXPLAINING:
         console.print("\n[bold]Took longest[/bold]")
         for name, took in recap.slowest(slow):
             console.print(f"  {took:6.1f} s  {name}", markup=False)
     for result in recap.failed:
         console.print()
         console.print(failure(result))
+
+
+def _named(result: TaskResult) -> str:
+    items = result.changed_items
+    if not items:
+        return ""
+    more = f" and {len(items) - _NAMED_ITEMS} more" if len(items) > _NAMED_ITEMS else ""
+    return f": {', '.join(items[:_NAMED_ITEMS])}{more}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -63,7 +62,7 @@ def run_playbook(
         playbook: path below the repository's root.
         inventories: inventory sources, in Ansible's order.
         on_event: called with every event and the recap so far.
-        arguments: further command-line arguments of ansible-playbook; never a secret, they are in the process list.
+        arguments: further arguments of ansible-playbook; never a secret, they are in the process list.
         cancelled: asked regularly; true stops the run.
 
     Raises:
@@ -163,4 +162,4 @@ def _write_summary(run: Run, directory: Path) -> None:
     }
     path = directory / "summary.json"
     path.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
-    os.chmod(path, 0o600)
+    path.chmod(0o600)

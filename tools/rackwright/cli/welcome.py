@@ -1,0 +1,27 @@
+"""`rackwright welcome`: where to look, once a site stands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.panel import Panel
+
+from rackwright.cli.options import inventory_option
+from rackwright.operations.health import as_table, health
+from rackwright.operations.welcome import welcome_text
+
+
+@click.command()
+@inventory_option
+def command(inventory: tuple[Path, ...]) -> None:
+    """Say where the platform is, how to get a token and ask it something, and how every service is."""
+    console = Console()
+    found, _run = health(inventory)
+    console.print(as_table(found))
+    console.print(
+        Panel(welcome_text(inventory), title="Your private AI platform", expand=False, highlight=False)
+    )
+    if not all(entry.ok for entry in found):
+        raise SystemExit(1)
