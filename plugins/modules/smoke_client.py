@@ -127,8 +127,8 @@ def redirect(client: Client) -> Outcome:
 def certificate(client: Client) -> Outcome:
     """The certificate is the authority's, names the host and is valid."""
     connection = client.connect()
-    peer = connection.sock.getpeercert()
-    days = (ssl.cert_time_to_seconds(peer["notAfter"]) - time.time()) / 86400
+    peer = connection.sock.getpeercert() or {}
+    days = (ssl.cert_time_to_seconds(str(peer["notAfter"])) - time.time()) / 86400
     return days > 0, f"{connection.sock.version()}, {days:.0f} days left", {}
 
 
@@ -140,13 +140,13 @@ def unauthorised(client: Client) -> Outcome:
 
 def events(response: http.client.HTTPResponse) -> Iterator[tuple[str, str, float]]:
     """Yield (event, data, monotonic time) of a server-sent event stream as the parts come in."""
-    name, data = "message", []
+    name, data = "message", list[str]()
     for raw in response:
         line = raw.decode("utf-8").rstrip("\r\n")
         if not line:
             if data:
                 yield name, "\n".join(data), time.monotonic()
-            name, data = "message", []
+            name, data = "message", list[str]()
         elif line.startswith("event:"):
             name = line[6:].strip()
         elif line.startswith("data:"):
@@ -177,10 +177,8 @@ def answer(client: Client) -> Outcome:
     streamed = len(times) > 1 and times[-1] - times[0] > AT_ONCE
     ok = kind.startswith("text/event-stream") and bool(session) and streamed and done
     first = (times[0] - started) * 1000 if times else 0
-    detail = (
-        error
-        or f"{len(times)} parts, first after {first:.0f} ms, whole after {(time.monotonic() - started) * 1000:.0f} ms"
-    )
+    whole = (time.monotonic() - started) * 1000
+    detail = error or f"{len(times)} parts, first after {first:.0f} ms, whole after {whole:.0f} ms"
     return ok, detail, {"session": session, "deltas": len(times)}
 
 
