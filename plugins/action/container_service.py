@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import Any
 
@@ -12,6 +11,7 @@ from ansible.plugins.action import ActionBase
 from rackwright.containers.compose import directory, project
 from rackwright.containers.definition import parse
 from rackwright.errors import RackwrightError
+from rackwright.site.plain import plain
 
 OPTIONS = frozenset({"name", "state", "image", "definition", "wait_seconds"})
 
@@ -33,8 +33,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible ships no types
             The module's result.
         """
         super().run(tmp, task_vars)
-        # The plain JSON of the arguments: what Ansible hands over carries marks that YAML does not write.
-        arguments: dict[str, Any] = json.loads(json.dumps(dict(self._task.args)))
+        # What Ansible hands over carries tags, which YAML does not write.
+        arguments: dict[str, Any] = plain(dict(self._task.args))
         unknown = sorted(set(arguments) - OPTIONS)
         if unknown:
             raise AnsibleActionFail(
