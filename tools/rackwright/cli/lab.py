@@ -31,7 +31,9 @@ def lab_group() -> None:
 @lab_group.command()
 @inventory_option
 @click.option("--hosts", default="", metavar="A,B", help="Only these hosts of the inventory.")
-@click.option("--release", type=click.Choice(RELEASES), default=RELEASES[0], show_default=True, help="Debian.")
+@click.option(
+    "--release", type=click.Choice(RELEASES), default=RELEASES[0], show_default=True, help="Debian."
+)
 def up(inventory: tuple[Path, ...], hosts: str, release: str) -> None:
     """Bring the lab up; what runs already stays as it is."""
     lab = read_lab(inventory)
@@ -39,7 +41,19 @@ def up(inventory: tuple[Path, ...], hosts: str, release: str) -> None:
     console = Console(stderr=True)
     with Board(console) as board:
         lifecycle.up(lab, release, only, board)
+        if any(host.inference for host in lifecycle.chosen(lab, only)):
+            _provide_artifacts(lab, board)
     _print_status(Console(), lab, lab_status(lab))
+
+
+@lab_group.command()
+@inventory_option
+def artifacts(inventory: tuple[Path, ...]) -> None:
+    """Make what the lab's hosts get from outside Debian: the model server's image and a tiny model."""
+    lab = read_lab(inventory)
+    with Board(Console(stderr=True)) as board:
+        listed = _provide_artifacts(lab, board)
+    click.echo(listed)
 
 
 @lab_group.command()
@@ -67,7 +81,11 @@ def status(inventory: tuple[Path, ...], as_json: bool) -> None:
     lab = read_lab(inventory)
     machines = lab_status(lab)
     if as_json:
-        shown = {"lab": lab.name, "directory": str(lab.directory), "machines": [m.as_dict() for m in machines]}
+        shown = {
+            "lab": lab.name,
+            "directory": str(lab.directory),
+            "machines": [m.as_dict() for m in machines],
+        }
         click.echo(json.dumps(shown, indent=2))
     else:
         _print_status(Console(), lab, machines)
@@ -110,6 +128,13 @@ def list_labs(as_json: bool) -> None:
     for name, hosts in labs.items():
         table.add_row(name, ", ".join(hosts))
     Console().print(table)
+
+
+def _provide_artifacts(lab: Lab, board: Board) -> Path:
+    # Imported here: it needs numpy and gguf, which no other command does.
+    from rackwright.lab.artifacts import provide_artifacts  # noqa: PLC0415
+
+    return provide_artifacts(lab, board)
 
 
 def _print_status(console: Console, lab: Lab, machines: list[MachineStatus]) -> None:

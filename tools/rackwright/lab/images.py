@@ -46,19 +46,23 @@ def ensure_image(recipe: Recipe) -> bool:
     return True
 
 
-def build_archive(recipe: Recipe, archive: Path, work: Path) -> None:
+def build_archive(recipe: Recipe, archive: Path, work: Path, *, epoch: int | None = None) -> None:
     """Write the recipe's root file system as a tar archive.
 
     Args:
         recipe: What to build.
         archive: The file to write.
         work: An empty directory for what is needed on the way.
+        epoch: Seconds since 1970 that no file's time may exceed; makes the archive reproducible.
 
     Raises:
         RackwrightError: mmdebstrap failed.
     """
     log = subdirectory("log") / f"image-{recipe.name}-{recipe.release}.log"
     command = [*mmdebstrap_command(recipe, work), recipe.release, str(archive), *recipe.sources]
+    environment = {**os.environ, "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"}
+    if epoch is not None:
+        environment["SOURCE_DATE_EPOCH"] = str(epoch)
     with log.open("w", encoding="utf-8") as output:
         done = subprocess.run(
             command,
@@ -67,7 +71,7 @@ def build_archive(recipe: Recipe, archive: Path, work: Path) -> None:
             stdin=subprocess.DEVNULL,
             check=False,
             timeout=BUILD_SECONDS,
-            env={**os.environ, "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"},
+            env=environment,
         )
     if done.returncode != 0:
         tail = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:])
@@ -91,7 +95,7 @@ def mmdebstrap_command(recipe: Recipe, work: Path) -> list[str]:
     debs = subdirectory(f"debs/{recipe.architecture}-{recipe.release}")
     return [
         "mmdebstrap",
-        "--variant=minbase",
+        f"--variant={recipe.variant}",
         f"--architectures={recipe.architecture}",
         f"--keyring={KEYRING}",
         f"--include={','.join(recipe.packages)}",

@@ -48,6 +48,7 @@ class Recipe:
         packages: What is installed on top of the minimal system.
         files: What is written into it afterwards.
         commands: Shell commands run as root inside it, in order, after the files.
+        variant: mmdebstrap's word for what the minimal system is.
         options: Further options of mmdebstrap.
         changes: Dockerfile instructions for `docker import`.
     """
@@ -59,6 +60,7 @@ class Recipe:
     packages: tuple[str, ...]
     files: tuple[ImageFile, ...] = ()
     commands: tuple[str, ...] = ()
+    variant: str = "minbase"
     options: tuple[str, ...] = ()
     changes: tuple[str, ...] = ()
 
