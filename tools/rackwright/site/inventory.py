@@ -126,8 +126,6 @@ def prepare_ansible() -> None:
     operator has set stays.
     """
     os.environ.setdefault("ANSIBLE_CONFIG", str(repository_root() / "ansible.cfg"))
-    # An inventory's directory also holds its certificate authority, which is no inventory source.
-    os.environ.setdefault("ANSIBLE_INVENTORY_IGNORE_REGEX", "^pki$")
     os.environ.setdefault("ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED", "true")
 
 
@@ -148,6 +146,7 @@ def load_inventory(sources: Sequence[Path], vault_secrets: AnsibleObject = None)
     from ansible.errors import AnsibleError  # noqa: PLC0415
     from ansible.inventory.manager import InventoryManager  # noqa: PLC0415
     from ansible.parsing.dataloader import DataLoader  # noqa: PLC0415
+    from ansible.plugins.loader import init_plugin_loader  # noqa: PLC0415
     from ansible.template import Templar  # noqa: PLC0415
     from ansible.vars.manager import VariableManager  # noqa: PLC0415
 
@@ -155,6 +154,8 @@ def load_inventory(sources: Sequence[Path], vault_secrets: AnsibleObject = None)
     for path in paths:
         if not path.exists():
             raise RackwrightError(f"inventory {path}: not there", hint="name it with -i PATH")
+    # Without it no lookup of a collection is found, `ansible.builtin` included.
+    init_plugin_loader()
     loader = DataLoader()
     loader.set_basedir(str(repository_root()))
     try:
