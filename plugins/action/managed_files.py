@@ -29,7 +29,7 @@ _COMMON = {"dest", "state", "notify"}
 _ARGUMENTS = {"groups", "users", "files", "sysctl", "sysctl_name"}
 
 
-class ActionModule(ActionBase):
+class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible ships no types
     """The controller's half of the block."""
 
     TRANSFERS_FILES = False
@@ -62,7 +62,7 @@ class ActionModule(ActionBase):
                 self._send(files, result["to_fetch"], sources)
                 result = self._call(payload, task_vars)
         finally:
-            self._remove_tmp_path(self._connection._shell.tmpdir)
+            self._remove_tmp_path(self._shell().tmpdir)
         return self._finish(result, notify)
 
     def _finish(self, result: dict[str, Any], notify: dict[str, list[str]]) -> dict[str, Any]:
@@ -78,6 +78,10 @@ class ActionModule(ActionBase):
         result.pop("invocation", None)
         return result
 
+    def _shell(self) -> Any:  # noqa: ANN401 - Ansible ships no types
+        # Action plugins have no public way to the directory of a task on the target.
+        return self._connection._shell  # noqa: SLF001
+
     def _call(self, payload: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         module_args = dict(payload)
         result: dict[str, Any] = self._execute_module(
@@ -85,8 +89,16 @@ class ActionModule(ActionBase):
         )
         return result
 
-    def _update_module_args(self, module_name: str, module_args: dict[str, Any], *rest: Any, **more: Any) -> None:  # noqa: ANN401
-        super()._update_module_args(module_name, module_args, *rest, **more)
+    def _update_module_args(
+        self,
+        module_name: str,
+        module_args: dict[str, Any],
+        task_vars: dict[str, Any],
+        ignore_unknown_opts: bool = False,
+    ) -> None:
+        super()._update_module_args(
+            module_name, module_args, task_vars, ignore_unknown_opts=ignore_unknown_opts
+        )
         # The target's journal would otherwise get every file with its content.
         module_args["_ansible_no_log"] = True
 
@@ -111,7 +123,9 @@ class ActionModule(ActionBase):
         if not isinstance(arguments["sysctl"], dict):
             raise AnsibleActionFail("sysctl: write a dictionary of keys and values")
         if arguments["sysctl"] and not re.fullmatch(r"[a-z0-9_-]+", str(arguments["sysctl_name"] or "")):
-            raise AnsibleActionFail("sysctl_name: name the file of kernel settings in small letters, digits, - and _")
+            raise AnsibleActionFail(
+                "sysctl_name: name the file of kernel settings in small letters, digits, - and _"
+            )
         return arguments
 
     def _with_content(
@@ -130,7 +144,8 @@ class ActionModule(ActionBase):
 
     def _render(self, entry: dict[str, Any], task_vars: dict[str, Any]) -> str:
         source = self._found("templates", entry["template"])
-        search = [*task_vars.get("ansible_search_path", []), self._loader.get_basedir(), str(Path(source).parent)]
+        search = list(task_vars.get("ansible_search_path", []))
+        search += [self._loader.get_basedir(), str(Path(source).parent)]
         paths = [place for path in search for place in (str(Path(path) / "templates"), path)]
         variables = {**task_vars, "template_path": entry["template"]}
         variables.setdefault("ansible_managed", _MANAGED)
@@ -168,12 +183,12 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(f"{name} is not among the role's {kind}") from error
 
     def _send(self, files: list[dict[str, Any]], wanted: list[str], sources: dict[str, str]) -> None:
-        if self._connection._shell.tmpdir is None:
+        shell = self._shell()
+        if shell.tmpdir is None:
             self._make_tmp_path()
-        folder = self._connection._shell.tmpdir
         for number, entry in enumerate(files):
             if entry["dest"] in wanted:
-                place = self._connection._shell.join_path(folder, f"content-{number}")
+                place = shell.join_path(shell.tmpdir, f"content-{number}")
                 entry["staged"] = self._transfer_file(sources[entry["dest"]], place)
 
 
@@ -194,7 +209,9 @@ def _checked_entry(entry: dict[str, Any]) -> dict[str, Any]:
     if state == "link" and not entry.get("target"):
         raise AnsibleActionFail(f"{where}: a link needs a target")
     if entry.get("validate") and "%s" not in entry["validate"]:
-        raise AnsibleActionFail(f"{where}: validate is {entry['validate']!r}; write %s where the file's name goes")
+        raise AnsibleActionFail(
+            f"{where}: validate is {entry['validate']!r}; write %s where the file's name goes"
+        )
     # Path folds doubled slashes, but leaves two at the beginning.
     checked = {**entry, "dest": "/" + str(Path(dest)).lstrip("/"), "state": state}
     if state in ("file", "directory"):
@@ -202,7 +219,9 @@ def _checked_entry(entry: dict[str, Any]) -> dict[str, Any]:
         if not isinstance(mode, str) or not re.fullmatch(r"[0-7]{3,4}", mode):
             raise AnsibleActionFail(f'{where}: mode is {mode!r}; write a quoted octal number such as "0644"')
         owner, group = str(entry.get("owner", "root")), str(entry.get("group", "root"))
-        checked.update({"mode": mode, "owner": owner, "group": group, "secret": bool(entry.get("secret", False))})
+        checked.update(
+            {"mode": mode, "owner": owner, "group": group, "secret": bool(entry.get("secret", False))}
+        )
     return checked
 
 
@@ -210,7 +229,9 @@ def _text(entry: dict[str, Any]) -> str:
     content = entry["content"]
     if isinstance(content, bool) or not isinstance(content, str | int | float):
         kind = type(content).__name__
-        raise AnsibleActionFail(f"files, {entry['dest']}: content is a {kind}; write text, as with to_nice_yaml")
+        raise AnsibleActionFail(
+            f"files, {entry['dest']}: content is a {kind}; write text, as with to_nice_yaml"
+        )
     return str(content)
 
 

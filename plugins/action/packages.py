@@ -18,7 +18,7 @@ _SEED_KEYS = {"dest", "content", "mode"}
 _MEMO = "rackwright_packages"
 
 
-class ActionModule(ActionBase):
+class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible ships no types
     """The controller's half of the block."""
 
     TRANSFERS_FILES = False
@@ -32,7 +32,9 @@ class ActionModule(ActionBase):
         marks = _marks(payload)
         known = self._ensured(task_vars)
         if marks <= known:
-            result.update({"changed": False, "installed": [], "items": [], "mended": [], "skipped_call": True})
+            result.update(
+                {"changed": False, "installed": [], "items": [], "mended": [], "skipped_call": True}
+            )
             return result
         answer = self._execute_module(module_name="packages", module_args=payload, task_vars=task_vars)
         answer.pop("invocation", None)
@@ -46,17 +48,21 @@ class ActionModule(ActionBase):
         arguments = self._task.args
         unknown = set(arguments) - _ARGUMENTS
         if unknown:
-            raise AnsibleActionFail(f"packages: unknown {', '.join(sorted(unknown))}; known are {_ARGUMENTS}")
+            raise AnsibleActionFail(
+                f"packages: unknown {', '.join(sorted(unknown))}; known are {', '.join(sorted(_ARGUMENTS))}"
+            )
         names = _list_of_text("names", arguments.get("names"))
         seeds: dict[str, dict[str, str]] = {}
         roles = _list_of_text("roles", arguments.get("roles"))
         keys = self._system_keys(task_vars) if roles else []
         for role in roles:
-            wanted = _for_system(role, self._declared(role), keys)
+            wanted = _for_system(role, self._declared(role, task_vars), keys)
             names += wanted["install"]
             for seed in wanted["seed_files"]:
                 if seeds.setdefault(seed["dest"], seed) != seed:
-                    raise AnsibleActionFail(f"packages: {seed['dest']} is seeded by two roles with different content")
+                    raise AnsibleActionFail(
+                        f"packages: {seed['dest']} is seeded by two roles with different content"
+                    )
         payload: dict[str, Any] = {"names": list(dict.fromkeys(names)), "seed_files": list(seeds.values())}
         for key in ("proxy", "max_age_seconds"):
             if arguments.get(key) is not None:
@@ -68,14 +74,16 @@ class ActionModule(ActionBase):
         if not facts and "host_facts" in task_vars:
             facts = self._templar.template(task_vars["host_facts"])
         if not facts:
-            raise AnsibleActionFail("packages: the system of this host is unknown; run the host_facts module before")
+            raise AnsibleActionFail(
+                "packages: the system of this host is unknown; run the host_facts module before"
+            )
         return [str(facts["os"]), str(facts["distribution"]).lower(), "default"]
 
-    def _declared(self, role: str) -> dict[str, Any]:
+    def _declared(self, role: str, task_vars: dict[str, Any]) -> dict[str, Any]:
         places = [Path(path) for path in constants.DEFAULT_ROLES_PATH]
         places += [Path(self._loader.get_basedir()) / "roles"]
-        if self._task._role is not None:
-            places.append(Path(self._task._role._role_path).parent)
+        if task_vars.get("role_path"):
+            places.append(Path(str(task_vars["role_path"])).parent)
         folder = next((place / role for place in places if (place / role).is_dir()), None)
         if folder is None:
             searched = ", ".join(str(place) for place in places)
@@ -88,7 +96,9 @@ class ActionModule(ActionBase):
         except yaml.YAMLError as error:
             raise AnsibleActionFail(f"{path}: not YAML: {error}") from error
         if not isinstance(declared, dict):
-            raise AnsibleActionFail(f"{path}: write a dictionary with systems as keys, such as default or debian-13")
+            raise AnsibleActionFail(
+                f"{path}: write a dictionary with systems as keys, such as default or debian-13"
+            )
         return declared
 
     def _ensured(self, task_vars: dict[str, Any]) -> set[str]:
@@ -114,7 +124,9 @@ def _for_system(role: str, declared: dict[str, Any], keys: list[str]) -> dict[st
     seeds = entry.get("seed_files") or []
     for seed in seeds:
         if not isinstance(seed, dict) or set(seed) - _SEED_KEYS or not {"dest", "content"} <= set(seed):
-            raise AnsibleActionFail(f"{where}: a seed file has dest, content and optionally mode, not {seed!r}")
+            raise AnsibleActionFail(
+                f"{where}: a seed file has dest, content and optionally mode, not {seed!r}"
+            )
     return {"install": _list_of_text(f"{where}, install", entry.get("install")), "seed_files": seeds}
 
 

@@ -13,7 +13,7 @@ _WAIT_KEYS = {"address", "port", "seconds"}
 _STATES = ("started", "stopped", "restarted", "reloaded")
 
 
-class ActionModule(ActionBase):
+class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible ships no types
     """The controller's half of the block."""
 
     TRANSFERS_FILES = False
@@ -25,7 +25,9 @@ class ActionModule(ActionBase):
         unknown = set(self._task.args) - {"items"}
         items = self._task.args.get("items")
         if unknown or not isinstance(items, list):
-            raise AnsibleActionFail("units: write items, a list of dictionaries with a name each, and nothing else")
+            raise AnsibleActionFail(
+                "units: write items, a list of dictionaries with a name each, and nothing else"
+            )
         for item in items:
             _check(item)
         result: dict[str, Any] = self._execute_module(

@@ -3,6 +3,17 @@
 
 from __future__ import annotations
 
+import os
+import platform
+import re
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.rackwright import command
+
 DOCUMENTATION = r"""
 ---
 module: host_facts
@@ -12,7 +23,8 @@ description:
   - Sets C(ansible_facts.host_facts); C(group_vars/all/facts.yml) makes that the variable C(host_facts).
 options:
   data_path:
-    description: A path on the disk that holds the data, for RV(ansible_facts.host_facts.data_disk_rotational).
+    description: A path on the disk that holds the data, for
+      RV(ansible_facts.host_facts.data_disk_rotational).
     type: path
     default: /var/lib
 attributes:
@@ -49,20 +61,10 @@ ansible_facts:
         cpus: {description: "Processors that this host may use", type: int}
         virtualization: {description: "container, none, or the kind of virtual machine, C(kvm)", type: str}
         is_container: {description: Whether it is a container, type: bool}
-        data_disk_rotational: {description: Whether the data disk turns; null when it cannot be known., type: bool}
+        data_disk_rotational: {description: Whether the data disk turns; null when it cannot be known.,
+          type: bool}
         systemd: {description: "Version of systemd; 0 when there is none", type: int}
 """
-
-import os
-import platform
-import re
-import shlex
-import sys
-from pathlib import Path
-from typing import Any
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.rackwright import command
 
 _NAMES = {"debian": "Debian", "ubuntu": "Ubuntu"}
 _CONTAINERS = {
@@ -123,7 +125,9 @@ def virtualization() -> str:
 
 def collect(data_path: str) -> dict[str, Any]:
     """Gather all facts of this host."""
-    os_release = next(path for path in (Path("/etc/os-release"), Path("/usr/lib/os-release")) if path.exists())
+    os_release = next(
+        path for path in (Path("/etc/os-release"), Path("/usr/lib/os-release")) if path.exists()
+    )
     kind = virtualization()
     return {
         **release(os_release.read_text(encoding="utf-8")),

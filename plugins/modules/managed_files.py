@@ -3,18 +3,33 @@
 
 from __future__ import annotations
 
+import base64
+import os
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.rackwright import command, file_apply, file_report, kernel_settings
+from ansible.module_utils.rackwright.accounts import AccountChange, account_of, gid_of, plan_group, plan_user
+from ansible.module_utils.rackwright.file_plan import Item, PlanError, check_list, digest
+
 DOCUMENTATION = r"""
 ---
 module: managed_files
 short_description: Bring a list of files, directories, links, accounts and kernel settings about in one call
 description:
-  - Renders every template of the list on the controller, ships everything in one call and applies it on the host.
+  - Renders every template of the list on the controller, ships everything in one call and applies it on
+    the host.
   - The order is groups, users, directories (from the top down), files, links, removals, kernel settings.
-  - All checkers (O(files[].validate)) are asked before the first file is touched. Each file is then replaced in
-    one step, so that after a failure in the middle every file is either the old or the new one. Only a file that
+  - All checkers (O(files[].validate)) are asked before the first file is touched. Each file is then
+    replaced in
+    one step, so that after a failure in the middle every file is either the old or the new one. Only a
+    file that
     is a mount point of its own (a bind mount) is written in place.
-  - What the list contradicts in itself, a missing directory or an unknown owner is reported before anything is written.
-  - In check mode missing accounts, directories and checkers are passed over, since earlier tasks would have made them.
+  - A list that contradicts itself, a missing directory or an unknown owner is reported before any file is
+    written.
+  - In check mode missing accounts, directories and checkers are passed over, since earlier tasks would
+    have made them.
 options:
   groups:
     description: Groups that must exist.
@@ -23,7 +38,10 @@ options:
     default: []
     suboptions:
       name: {description: Name of the group., type: str, required: true}
-      system: {description: Take a number of the system's range when it is created., type: bool, default: false}
+      system:
+        description: Take a number of the system's range when it is created.
+        type: bool
+        default: false
       gid: {description: Its number., type: int}
   users:
     description: Users that must exist. Memberships are added, never taken away.
@@ -38,7 +56,10 @@ options:
       home: {description: Its home directory., type: str}
       shell: {description: Its login shell., type: str}
       comment: {description: Its full name; used when it is created., type: str}
-      system: {description: Take a number of the system's range when it is created., type: bool, default: false}
+      system:
+        description: Take a number of the system's range when it is created.
+        type: bool
+        default: false
       create_home: {description: Create the home directory with the user., type: bool, default: false}
   files:
     description: Files, directories, links and removals.
@@ -55,7 +76,9 @@ options:
       template:
         description: Template on the controller, found as the C(template) action finds it.
         type: str
-      content: {description: The text itself. One of template, content and src is given for a file., type: str}
+      content:
+        description: The text itself. One of template, content and src is given for a file.
+        type: str
       src:
         description: File on the controller, found in the role's C(files), or an absolute path. May be binary.
         type: str
@@ -67,7 +90,8 @@ options:
         type: str
       validate:
         description:
-          - Command that approves the new content; C(%s) stands for a file beside O(files[].dest) that holds it.
+          - Command that approves the new content; C(%s) stands for a file beside O(files[].dest) that
+            holds it.
           - It is run without a shell.
         type: str
       secret:
@@ -82,12 +106,15 @@ options:
       vars: {description: Further variables for this template., type: dict, default: {}}
   sysctl:
     description:
-      - Kernel settings, kept in C(/etc/sysctl.d/60-rackwright-<sysctl_name>.conf) and set on the running kernel.
+      - Kernel settings, kept in C(/etc/sysctl.d/60-rackwright-<sysctl_name>.conf) and set on the running
+        kernel.
       - What the running kernel does not let one set, or what in a container belongs to the whole machine,
         is only kept in the file and listed in RV(not_live).
     type: dict
     default: {}
-  sysctl_name: {description: Distinguishes the file of kernel settings; required with O(sysctl)., type: str}
+  sysctl_name:
+    description: Distinguishes the file of kernel settings; required with O(sysctl).
+    type: str
 attributes:
   check_mode: {support: full, description: Says exactly what would change.}
   diff_mode: {support: full, description: Shows every change except of secret files.}
@@ -103,7 +130,8 @@ EXAMPLES = r"""
       - {dest: /etc/ledger, state: directory, group: ledger, mode: "0750"}
       - {dest: /etc/ledger/ledger.conf, template: ledger.conf.j2, group: ledger, mode: "0640",
          validate: ledger --check %s, notify: [restart_ledger]}
-      - {dest: /etc/ledger/password, content: "{{ ledger_password }}", group: ledger, mode: "0640", secret: true}
+      - {dest: /etc/ledger/password, content: "{{ ledger_password }}", group: ledger, mode: "0640", secret:
+        true}
       - {dest: /etc/ledger/old.conf, state: absent}
     sysctl: {net.core.somaxconn: 4096}
     sysctl_name: ledger
@@ -130,15 +158,6 @@ not_live:
   returned: always
   type: dict
 """
-
-import base64
-import os
-from pathlib import Path
-from typing import Any
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.rackwright import accounts, command, file_apply, file_report, kernel_settings
-from ansible.module_utils.rackwright.file_plan import Item, PlanError, check_list, digest
 
 SPEC: dict[str, Any] = {
     "groups": {"type": "list", "elements": "dict", "default": []},
@@ -182,19 +201,21 @@ class Run:
         return [
             item.dest
             for item in pending
-            if not Path(item.dest).is_file() or Path(item.dest).is_symlink() or digest(item.dest) != item.sha256
+            if not Path(item.dest).is_file()
+            or Path(item.dest).is_symlink()
+            or digest(item.dest) != item.sha256
         ]
 
     def accounts(self) -> None:
         """Create or correct groups, then users."""
         for spec in self.module.params["groups"]:
-            change = accounts.plan_group(spec, accounts.gid_of(str(spec["name"])))
+            change = plan_group(spec, gid_of(str(spec["name"])))
             self._account(f"group:{spec['name']}", change)
         for spec in self.module.params["users"]:
-            change = accounts.plan_user(spec, accounts.account_of(str(spec["name"])))
+            change = plan_user(spec, account_of(str(spec["name"])))
             self._account(f"user:{spec['name']}", change)
 
-    def _account(self, label: str, change: accounts.AccountChange | None) -> None:
+    def _account(self, label: str, change: AccountChange | None) -> None:
         for argv in change.commands if change and not self.check else ():
             outcome = command.run(list(argv))
             if outcome.rc != 0:
@@ -207,13 +228,16 @@ class Run:
         plan = file_apply.make_plan(self.items, check=self.check)
         if plan.problems:
             self.fail("; ".join(plan.problems))
-        entries = {c.item.dest: file_report.entry(c, diff=self.module._diff) for c in plan.changes}  # noqa: SLF001
+        diff = bool(self.module._diff)  # noqa: SLF001 - modules have no public way to know
+        entries = {c.item.dest: file_report.entry(c, diff=diff) for c in plan.changes}
         application = file_apply.Application(plan)
         try:
             refusals = application.rehearse() if self.check else application.carry_out()
         except OSError as error:
             self.entries += [entries[change.item.dest] for change in application.done]
-            self.fail(f"{error.filename or 'the file system'}: {error.strerror}; every file is either old or new")
+            self.fail(
+                f"{error.filename or 'the file system'}: {error.strerror}; every file is either old or new"
+            )
         if refusals:
             self.entries += [entries[change.item.dest] for change in application.done]
             self.fail("; ".join(refusals) + "; no file was changed")

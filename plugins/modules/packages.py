@@ -3,16 +3,26 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.rackwright import file_plan, file_write, package_plan
+from ansible.module_utils.rackwright.file_plan import Item
+from ansible.module_utils.rackwright.package_install import Apt, is_ours, proxy_text
+
 DOCUMENTATION = r"""
 ---
 module: packages
 short_description: Install the packages of many roles in one transaction
 description:
-  - Reads C(meta/packages.yml) of each role on the controller, takes the entry of the host's system, and installs
+  - Reads C(meta/packages.yml) of each role on the controller, takes the entry of the host's system, and
+    installs
     everything that is missing in one run of apt.
   - Services are not started by their packages; P(units) starts them once their files are in place.
     A service that already runs is still restarted when its package is replaced.
-  - What an interrupted run of dpkg left half-done is finished first. The lists are fetched only when something has to be
+  - What an interrupted run of dpkg left half-done is finished first. The lists are fetched only when
+    something has to be
     installed and they are missing, older than O(max_age_seconds) or older than a file under C(/etc/apt).
   - What was ensured for a host earlier in the same run is not asked again, not even over the network.
   - Needs C(ansible_facts.host_facts), which P(host_facts) sets, as soon as O(roles) is given.
@@ -65,7 +75,8 @@ installed:
   elements: dict
   contains:
     name: {description: Name of the package, type: str}
-    version: {description: Its version; missing in check mode while the lists do not know the package., type: str}
+    version: {description: Its version; missing in check mode while the lists do not know the package.,
+      type: str}
 items:
   description: Every package asked for and every file written.
   returned: always
@@ -84,14 +95,6 @@ skipped_call:
   returned: always
   type: bool
 """
-
-from pathlib import Path
-from typing import Any
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.rackwright import file_plan, file_write, package_plan
-from ansible.module_utils.rackwright.file_plan import Item
-from ansible.module_utils.rackwright.package_install import Apt, is_ours, proxy_text
 
 SPEC: dict[str, Any] = {
     "names": {"type": "list", "elements": "str", "default": []},
@@ -157,7 +160,9 @@ class Run:
         plan = package_plan.plan(wanted, before)
         if plan.held:
             names = ", ".join(plan.held)
-            self.fail(f"{names}: dpkg is told to hold it, yet it is to be installed; run apt-mark unhold {names}")
+            self.fail(
+                f"{names}: dpkg is told to hold it, yet it is to be installed; run apt-mark unhold {names}"
+            )
         missing = [want.text for want in plan.missing]
         if missing and self.check:
             self._foresee(missing)
@@ -176,7 +181,9 @@ class Run:
         after = self.apt.installed()
         if after.half_done:
             left = ", ".join(after.half_done)
-            self.fail(f"{left}: left half-done and cannot be finished: {package_plan.explain(outcome.output)}")
+            self.fail(
+                f"{left}: left half-done and cannot be finished: {package_plan.explain(outcome.output)}"
+            )
         return after
 
     def _foresee(self, missing: list[str]) -> None:
@@ -187,7 +194,9 @@ class Run:
         self.installed = [{"name": name} for name in missing]
         # A real run fetches such lists first: what they lack says nothing.
         if not self.apt.lists_stale(self.module.params["max_age_seconds"]):
-            self.warnings.append(f"apt cannot say yet what it would install: {package_plan.explain(outcome.output)}")
+            self.warnings.append(
+                f"apt cannot say yet what it would install: {package_plan.explain(outcome.output)}"
+            )
 
     def _install(self, missing: list[str], before: package_plan.Installed) -> None:
         with self.apt.starts_held_back():

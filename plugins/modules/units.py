@@ -3,17 +3,29 @@
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.rackwright import systemd
+from ansible.module_utils.rackwright.freshness import newest
+from ansible.module_utils.rackwright.unit_plan import Step, Unit, UnitError, Wish, decide, needs_daemon_reload
+
 DOCUMENTATION = r"""
 ---
 module: units
 short_description: Bring systemd units into the state asked for, restarting only what is older than its files
 description:
-  - Nothing is remembered between tasks or runs. A unit is restarted when something under O(items[].restart_after) was
-    changed after it became active, and reloaded when something under O(items[].reload_after) was changed after its
+  - Nothing is remembered between tasks or runs. A unit is restarted when something under
+    O(items[].restart_after) was
+    changed after it became active, and reloaded when something under O(items[].reload_after) was changed
+    after its
     last change of state, or when its last reload failed. So no restart handlers are needed, a run that was
     interrupted is made good by the next one, and a service is started once.
   - systemd reads its unit files again at most once, and only when a unit of the list needs it.
-  - A unit that is passed over because a condition for its start is not met (time synchronisation in a container)
+  - A unit that is passed over because a condition for its start is not met (time synchronisation in a
+    container)
     is reported, not failed. One that fails is reported with its last journal lines.
   - A unit without an install section counts as enabled and as disabled.
   - In check mode a unit that does not exist yet counts as one that will be there.
@@ -24,22 +36,30 @@ options:
     elements: dict
     required: true
     suboptions:
-      name: {description: "Name of a unit; a service needs no ending. Aliases and instances will do.", type: str, required: true}
+      name:
+        description: Name of a unit; a service needs no ending. Aliases and instances will do.
+        type: str
+        required: true
       state:
         description:
-          - V(started) also restarts or reloads what is older than its files. V(restarted) and V(reloaded) do so in any case.
+          - V(started) also restarts or reloads what is older than its files.
+          - V(restarted) and V(reloaded) do so in any case.
           - Without it the unit is left running or not.
         type: str
         choices: [started, stopped, restarted, reloaded]
       enabled: {description: Whether it is started with the system., type: bool}
       masked: {description: Whether it is made impossible to start., type: bool}
       restart_after:
-        description: Files and directory trees that the unit reads only at its start. What does not exist is passed over.
+        description:
+          - Files and directory trees that the unit reads only at its start.
+          - What does not exist is passed over.
         type: list
         elements: str
         default: []
       reload_after:
-        description: Files and directory trees that the unit reads again on reload. A unit that cannot reload is restarted.
+        description:
+          - Files and directory trees that the unit reads again on reload.
+          - A unit that cannot reload is restarted.
         type: list
         elements: str
         default: []
@@ -79,26 +99,19 @@ items:
     name: {description: The name as asked for, type: str}
     changed: {description: Whether anything was done, type: bool}
     action:
-      description: "The weightiest of RV(items[].actions): started, restarted, reloaded, stopped, enabled, disabled, masked,
-        unmasked or none"
+      description: "The weightiest of RV(items[].actions): started, restarted, reloaded, stopped, enabled,
+        disabled, masked, unmasked or none"
       type: str
     actions: {description: Everything that was done, type: list, elements: str}
     reason: {description: Why, type: str}
-    condition_met: {description: False for a unit passed over because of a condition for its start; else missing., type: bool}
+    condition_met:
+      description: False for a unit passed over because a condition for its start is not met; else missing.
+      type: bool
 daemon_reload:
   description: Whether systemd read (in check mode, would read) its unit files again.
   returned: always
   type: bool
 """
-
-import time
-from pathlib import Path
-from typing import Any
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.rackwright import systemd
-from ansible.module_utils.rackwright.freshness import newest
-from ansible.module_utils.rackwright.unit_plan import Step, Unit, UnitError, Wish, decide, needs_daemon_reload
 
 _WAIT = {
     "address": {"type": "str", "default": "127.0.0.1"},
@@ -151,6 +164,10 @@ class Run:
 
     def look(self) -> None:
         """Ask for all units, and again when systemd had to read its unit files again."""
+        if not Path("/run/systemd/system").is_dir():
+            raise UnitError("this host is not run by systemd")
+        if not self.wishes:
+            return
         names = [wish.name for wish in self.wishes]
         self.units = systemd.show(names)
         pairs = zip(self.wishes, self.units, strict=True)
@@ -162,7 +179,13 @@ class Run:
     def deal_with(self, number: int) -> None:
         """Bring one unit into its state."""
         spec, wish, unit = self.specs[number], self.wishes[number], self.units[number]
-        entry: dict[str, Any] = {"name": wish.name, "changed": False, "action": "none", "actions": [], "reason": ""}
+        entry: dict[str, Any] = {
+            "name": wish.name,
+            "changed": False,
+            "action": "none",
+            "reason": "",
+            "actions": [],
+        }
         self.entries.append(entry)
         steps = self._steps(spec, wish, unit)
         if steps and self.acted and not self.check:
@@ -170,7 +193,9 @@ class Run:
             unit = systemd.show([wish.name])[0]
             steps = self._steps(spec, wish, unit)
         if steps and not unit.known and not self.check:
-            raise UnitError(f"{wish.name}: systemd knows no such unit; is its package installed, its file written?")
+            raise UnitError(
+                f"{wish.name}: systemd knows no such unit; is its package installed, its file written?"
+            )
         for step in steps:
             self._take(step, unit, entry)
         if spec["wait"] and not self.check and "condition_met" not in entry:
@@ -179,7 +204,8 @@ class Run:
     def _steps(self, spec: dict[str, Any], wish: Wish, unit: Unit) -> list[Step]:
         now = time.time()
         restart, reload = newest(spec["restart_after"], now), newest(spec["reload_after"], now)
-        return decide(wish, unit, restart, reload)
+        steps: list[Step] = decide(wish, unit, restart, reload)
+        return steps
 
     def _take(self, step: Step, unit: Unit, entry: dict[str, Any]) -> None:
         if self.check and step.verb == "start" and unit.condition_failed:
@@ -194,10 +220,11 @@ class Run:
             if step.verb in _ACTIVATING and after.condition_failed:
                 entry.update({"reason": "a condition for its start is not met", "condition_met": False})
                 return
-            up = after.running or after.get("Result") == "success" and after.runs_once
+            up = after.running or (after.runs_once and after.get("Result") == "success")
             if outcome.rc != 0 or (step.verb in _ACTIVATING and not up):
                 raise UnitError(
-                    f"{entry['name']}: {step.verb} failed ({after.get('ActiveState')}, result {after.get('Result')}): "
+                    f"{entry['name']}: {step.verb} failed "
+                    f"({after.get('ActiveState')}, result {after.get('Result')}): "
                     f"{outcome.output}\nlast lines of its journal:\n{systemd.last_words(after)}"
                 )
         self._note(step, unit, entry)
@@ -227,10 +254,7 @@ def main() -> None:
     run = Run(module)
     failure = ""
     try:
-        if not Path("/run/systemd/system").is_dir():
-            raise UnitError("this host is not run by systemd")
-        if run.wishes:
-            run.look()
+        run.look()
         for number in range(len(run.wishes)):
             run.deal_with(number)
     except UnitError as error:

@@ -90,7 +90,8 @@ def _creation(spec: dict[str, Any], groups: list[str]) -> list[str]:
     options += ["--system"] if spec.get("system") else []
     options += ["--gid", str(spec["group"])] if spec.get("group") else ["--user-group"]
     options += ["--groups", ",".join(groups)] if groups else []
-    for key, flag in (("uid", "--uid"), ("home", "--home-dir"), ("shell", "--shell"), ("comment", "--comment")):
+    flags = {"uid": "--uid", "home": "--home-dir", "shell": "--shell", "comment": "--comment"}
+    for key, flag in flags.items():
         if spec.get(key) is not None:
             options += [flag, str(spec[key])]
     return options

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -69,7 +68,7 @@ def look(path: str, *, follow: bool = False) -> Present:
         return Present("missing")
     kinds = ((stat.S_ISREG, "file"), (stat.S_ISDIR, "directory"), (stat.S_ISLNK, "link"))
     kind = next((name for test, name in kinds if test(status.st_mode)), "other")
-    target = os.readlink(path) if kind == "link" else None
+    target = str(Path(path).readlink()) if kind == "link" else None
     return Present(kind, stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid, target)
 
 
@@ -104,7 +103,7 @@ def check_list(items: list[Item]) -> None:
     for item in items:
         if item.state != "absent":
             continue
-        if len(Path(item.dest).parts) <= 2:
+        if Path(item.dest).parent == Path("/"):
             raise PlanError(f"{item.dest} is not something to remove: only paths below the top level are")
         inside = [other for other in sorted(seen) if other.startswith(item.dest + "/")]
         if inside:
@@ -127,7 +126,7 @@ def plan(item: Item, uid: int | None, gid: int | None) -> Change | None:
     """
     present = look(item.dest, follow=item.state == "directory")
     change = Change(item, present, uid, gid)
-    {"file": _plan_file, "directory": _plan_directory, "link": _plan_link, "absent": _plan_absent}[item.state](change)
+    _PLANNERS[item.state](change)
     return change if change.reasons else None
 
 
@@ -182,3 +181,6 @@ def _compare_rights(change: Change) -> None:
         change.reasons.append(f"owner {present.uid} -> {item.owner}")
     if present.gid != change.gid:
         change.reasons.append(f"group {present.gid} -> {item.group}")
+
+
+_PLANNERS = {"file": _plan_file, "directory": _plan_directory, "link": _plan_link, "absent": _plan_absent}

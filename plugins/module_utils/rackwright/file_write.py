@@ -67,7 +67,7 @@ def put_in_place(change: Change, staged: str) -> None:
     """
     dest = change.item.dest
     try:
-        os.replace(staged, dest)
+        Path(staged).replace(dest)
     except OSError as error:
         if error.errno != errno.EBUSY:
             raise
@@ -102,8 +102,8 @@ def make_link(change: Change) -> None:
     waiting = staging_path(dest)
     with contextlib.suppress(FileNotFoundError):
         Path(waiting).unlink()
-    os.symlink(str(change.item.target), waiting)
-    os.replace(waiting, dest)
+    Path(waiting).symlink_to(str(change.item.target))
+    Path(waiting).replace(dest)
 
 
 def remove(change: Change) -> None:
@@ -116,7 +116,7 @@ def remove(change: Change) -> None:
     if Path(waiting).is_dir() and not Path(waiting).is_symlink():
         shutil.rmtree(waiting)
     try:
-        os.replace(dest, waiting)
+        Path(dest).replace(waiting)
     except OSError as error:
         if error.errno not in (errno.EBUSY, errno.EXDEV):
             raise

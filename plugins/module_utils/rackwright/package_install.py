@@ -96,7 +96,9 @@ class Apt:
         outcome = command.run(configure, _ENVIRONMENT)
         if outcome.rc == 0 and not self.installed().half_done:
             return outcome
-        return command.run(["apt-get", *_OPTIONS, "--fix-broken", "--no-install-recommends", "install"], _ENVIRONMENT)
+        return command.run(
+            ["apt-get", *_OPTIONS, "--fix-broken", "--no-install-recommends", "install"], _ENVIRONMENT
+        )
 
     def install(self, names: list[str], *, simulate: bool = False) -> command.Outcome:
         """Install all names in one transaction, or say what that would bring."""

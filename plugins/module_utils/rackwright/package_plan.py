@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 # What dpkg-query is asked for, and parse_installed reads.
 QUERY_FORMAT = "${db:Status-Abbrev}\t${Package}\t${Architecture}\t${Version}\t${Provides}\n"
 
+_LINE = re.compile(r"([^\t]{2,3})\t([^\t]*)\t([^\t]*)\t([^\t]*)\t([^\t]*)")
+
 # name, name:architecture, name=version, name/suite. apt takes a final minus for "remove".
 _NAME = re.compile(r"(?P<name>[a-z0-9][a-z0-9+.-]*[a-z0-9+.])(:(?P<arch>[a-z0-9-]+))?([=/](?P<pin>[^\s]+))?")
 
@@ -86,7 +88,9 @@ def parse_wanted(text: str) -> Wanted:
     """
     match = _NAME.fullmatch(text)
     if not match:
-        raise NameRefusedError(f"{text!r} is not a package name; write name, name:arch, name=version or name/suite")
+        raise NameRefusedError(
+            f"{text!r} is not a package name; write name, name:arch, name=version or name/suite"
+        )
     version = match["pin"] if "=" in text else None
     return Wanted(text, match["name"], match["arch"], version)
 
@@ -95,10 +99,10 @@ def parse_installed(output: str) -> Installed:
     """Read the answer of dpkg-query to QUERY_FORMAT; other lines are passed over."""
     result = Installed()
     for line in output.splitlines():
-        fields = line.split("\t")
-        if len(fields) != 5:  # noqa: PLR2004
+        match = _LINE.fullmatch(line)
+        if not match:
             continue
-        state, name, architecture, version, provides = fields
+        state, name, architecture, version, provides = match.groups()
         state = state.ljust(3)
         package = Package(name, architecture, version, state[0], state[1], state[2] == "R")
         if package.status in "nc" and not package.damaged:
@@ -131,7 +135,11 @@ def plan(wanted: list[Wanted], installed: Installed) -> Plan:
         if want.text in seen:
             continue
         seen.add(want.text)
-        known = [p for p in by_name.get(want.name, []) if want.architecture in (None, "any", p.architecture, "native")]
+        known = [
+            p
+            for p in by_name.get(want.name, [])
+            if want.architecture in (None, "any", p.architecture, "native")
+        ]
         if any(p.installed and want.version in (None, p.version) for p in known):
             continue
         bare = want.architecture is None and want.version is None
@@ -181,11 +189,14 @@ def explain(output: str) -> str:
     causes = (
         (r"Could not get lock|Unable to lock", "another program kept the package database locked; try again"),
         (
-            r"Temporary failure resolving|Could not connect|Unable to connect|Connection (refused|timed out|failed)",
+            r"Temporary failure resolving|(Could not|Unable to) connect|Connection (refused|timed out|failed)",
             "the packages cannot be fetched: check package_proxy and that this host's firewall lets it through",
         ),
         (r"No space left on device|don't have enough free space", "the disk is full: free some space first"),
-        (r"Held packages were changed", "a held package would have to change: release it with apt-mark unhold"),
+        (
+            r"Held packages were changed",
+            "a held package would have to change: release it: apt-mark unhold",
+        ),
         (r"NO_PUBKEY|is not signed", "a repository is not signed by a known key: install its key first"),
         (r"unmet dependencies|held broken packages", "the packages do not fit each other"),
         (r"post-installation script|Sub-process /usr/bin/dpkg", "a package's own script failed"),

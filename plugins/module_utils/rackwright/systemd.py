@@ -23,7 +23,8 @@ def show(names: list[str]) -> list[Unit]:
     outcome = command.run(["systemctl", "show", "--timestamp=us+utc", *properties, "--", *names])
     if outcome.rc != 0:
         raise UnitError(f"systemd does not answer: {outcome.output}")
-    return parse_show(names, outcome.stdout)
+    units: list[Unit] = parse_show(names, outcome.stdout)
+    return units
 
 
 def tell(verb: str, name: str) -> command.Outcome:
@@ -46,8 +47,20 @@ def last_words(unit: Unit) -> str:
     """The last journal lines of the unit's last run."""
     match = ["-u", unit.identity]
     if unit.get("InvocationID"):
-        match = [f"_SYSTEMD_INVOCATION_ID={unit.get('InvocationID')}", "+", f"INVOCATION_ID={unit.get('InvocationID')}"]
-    argv = ["journalctl", "--no-pager", "--quiet", "--output=cat", "--boot", f"--lines={_JOURNAL_LINES}", *match]
+        match = [
+            f"_SYSTEMD_INVOCATION_ID={unit.get('InvocationID')}",
+            "+",
+            f"INVOCATION_ID={unit.get('InvocationID')}",
+        ]
+    argv = [
+        "journalctl",
+        "--no-pager",
+        "--quiet",
+        "--output=cat",
+        "--boot",
+        f"--lines={_JOURNAL_LINES}",
+        *match,
+    ]
     lines = command.run(argv, timeout=20).stdout.strip()
     return lines or "(its journal is empty)"
 

@@ -29,6 +29,7 @@ PROPERTIES = (
     "InvocationID",
 )
 
+_LINKED = ("linked", "linked-runtime")
 _RUNNING = ("active", "reloading", "refreshing")
 _TIMESTAMP = re.compile(r"\w{3} (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)(\.\d+)? UTC")
 
@@ -71,7 +72,9 @@ class Unit:
     @property
     def condition_failed(self) -> bool:
         """Whether it was last passed over because a condition for its start is not met."""
-        return bool(self.get("ConditionTimestamp")) and self.get("ConditionResult") == "no" and not self.running
+        return (
+            bool(self.get("ConditionTimestamp")) and self.get("ConditionResult") == "no" and not self.running
+        )
 
     @property
     def runs_once(self) -> bool:
@@ -135,7 +138,7 @@ def decide(wish: Wish, unit: Unit, restart: Newest, reload: Newest) -> list[Step
         reload: The latest change of what it reads again when told to.
 
     Returns:
-        Steps in order: unmask, enable or disable, start, restart, reload or stop, mask. Empty when all is well.
+        Steps in order: unmask, enable or disable, start, restart, reload or stop, mask; none when all is well.
 
     Raises:
         UnitError: The unit is masked and is to run.
@@ -156,10 +159,12 @@ def decide(wish: Wish, unit: Unit, restart: Newest, reload: Newest) -> list[Step
 def _enablement(wish: Wish, unit: Unit) -> list[Step]:
     state = unit.get("UnitFileState")
     # What has no install section (static, generated, indirect, transient) is run by others: nothing to enable.
-    off = state in ("disabled", "linked", "linked-runtime", "enabled-runtime", "bad") or state.startswith("masked")
+    off = state in (*_LINKED, "disabled", "enabled-runtime", "bad") or state.startswith("masked")
+        "masked"
+    )
     if wish.enabled is True and (off or not unit.known):
         return [Step("enable")]
-    if wish.enabled is False and state in ("enabled", "enabled-runtime", "linked", "linked-runtime"):
+    if wish.enabled is False and state in (*_LINKED, "enabled", "enabled-runtime"):
         return [Step("disable")]
     return []
 
@@ -178,20 +183,10 @@ def _activity(wish: Wish, unit: Unit, restart: Newest, reload: Newest) -> list[S
 
 
 def _freshness(unit: Unit, restart: Newest, reload: Newest) -> list[Step]:
-    active = unit.get("ActiveState")
-    if active == "activating" and unit.get("SubState") == "auto-restart":
-        return [Step("restart", "it keeps failing")]
-    if active == "activating":
-        began = unit.moment("InactiveExitTimestamp")
-        if restart.time > began:
-            return [Step("restart", f"{restart.path} is newer than its start")]
-        return [Step("start", "it is still starting")]
+    if unit.get("ActiveState") == "activating":
+        return [_while_starting(unit, restart)]
     if not unit.running:
-        if unit.runs_once and active == "inactive" and unit.get("Result") == "success":
-            ran = unit.moment("InactiveExitTimestamp")
-            if ran and max(restart.time, reload.time) <= ran:
-                return []
-        return [Step("start", "" if active in ("inactive", "") else f"it is {active}")]
+        return [] if _has_done_its_work(unit, restart, reload) else [Step("start", _why_idle(unit))]
     if restart.time > unit.moment("ActiveEnterTimestamp"):
         return [Step("restart", f"{restart.path} is newer than its start")]
     if reload.time > unit.moment("StateChangeTimestamp"):
@@ -199,6 +194,25 @@ def _freshness(unit: Unit, restart: Newest, reload: Newest) -> list[Step]:
     if unit.get("ReloadResult") not in ("success", "") and reload.path:
         return [_reload(unit, "the last reload failed")]
     return []
+
+
+def _while_starting(unit: Unit, restart: Newest) -> Step:
+    if unit.get("SubState") == "auto-restart":
+        return Step("restart", "it keeps failing")
+    if restart.time > unit.moment("InactiveExitTimestamp"):
+        return Step("restart", f"{restart.path} is newer than its start")
+    return Step("start", "it is still starting")
+
+
+def _has_done_its_work(unit: Unit, restart: Newest, reload: Newest) -> bool:
+    ended_well = unit.get("ActiveState") == "inactive" and unit.get("Result") == "success"
+    ran = unit.moment("InactiveExitTimestamp")
+    return unit.runs_once and ended_well and ran > 0 and max(restart.time, reload.time) <= ran
+
+
+def _why_idle(unit: Unit) -> str:
+    state = unit.get("ActiveState")
+    return "" if state in ("inactive", "") else f"it is {state}"
 
 
 def _reload(unit: Unit, reason: str) -> Step:
