@@ -189,8 +189,8 @@ def explain(output: str) -> str:
     causes = (
         (r"Could not get lock|Unable to lock", "another program kept the package database locked; try again"),
         (
-            r"Temporary failure resolving|(Could not|Unable to) connect|Connection (refused|timed out|failed)",
-            "the packages cannot be fetched: check package_proxy and that this host's firewall lets it through",
+            r"Temporary failure resolving|(Could not|Unable to) connect|Connection (failed|refused|timed)",
+            "the packages cannot be fetched: check package_proxy and this host's firewall",
         ),
         (r"No space left on device|don't have enough free space", "the disk is full: free some space first"),
         (

@@ -138,7 +138,7 @@ def decide(wish: Wish, unit: Unit, restart: Newest, reload: Newest) -> list[Step
         reload: The latest change of what it reads again when told to.
 
     Returns:
-        Steps in order: unmask, enable or disable, start, restart, reload or stop, mask; none when all is well.
+        Steps in order: unmask, enable or disable, start, restart, reload or stop, mask; none if all is well.
 
     Raises:
         UnitError: The unit is masked and is to run.
@@ -158,10 +158,8 @@ def decide(wish: Wish, unit: Unit, restart: Newest, reload: Newest) -> list[Step
 
 def _enablement(wish: Wish, unit: Unit) -> list[Step]:
     state = unit.get("UnitFileState")
-    # What has no install section (static, generated, indirect, transient) is run by others: nothing to enable.
+    # What has no install section (static, generated, indirect, transient) is run by others.
     off = state in (*_LINKED, "disabled", "enabled-runtime", "bad") or state.startswith("masked")
-        "masked"
-    )
     if wish.enabled is True and (off or not unit.known):
         return [Step("enable")]
     if wish.enabled is False and state in (*_LINKED, "enabled", "enabled-runtime"):
