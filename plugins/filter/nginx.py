@@ -1,0 +1,164 @@
+"""Says what is wrong with the edge's settings, before any host is touched."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+DOCUMENTATION = r"""
+name: nginx_problems
+short_description: Problems of the settings of the role nginx
+description: Each problem names the variable, its value, the rule and what to write instead.
+positional: _input
+options:
+  _input:
+    description: The role's variables, by name.
+    type: dict
+    required: true
+author: [Rackwright]
+"""
+
+EXAMPLES = r"""
+# ["nginx_upload_limit_mb is 0: must be a whole number from 1 to 10240; write for example 50"]
+problems: "{{ {'nginx_upload_limit_mb': 0} | nginx_problems }}"
+"""
+
+RETURN = r"""
+_value:
+  description: Sentences; empty when all is well.
+  type: list
+  elements: str
+"""
+
+_LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
+_UPSTREAM = re.compile(r"[a-z][a-z0-9_]*")
+_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?")
+_HIGHEST_PORT = 65535
+# Least and most, and what to write.
+_NUMBERS = {
+    "nginx_api_rate": (1, 100_000, 100),
+    "nginx_api_burst": (0, 100_000, 100),
+    "nginx_chat_burst": (0, 100_000, 20),
+    "nginx_upload_limit_mb": (1, 10_240, 50),
+    "nginx_connect_timeout": (1, 600, 75),
+    "nginx_read_timeout": (1, 86_400, 300),
+    "nginx_hsts_seconds": (0, 63_072_000, 31_536_000),
+    "nginx_workers": (0, 1_024, 0),
+    "nginx_worker_connections": (64, 1_000_000, 4_096),
+}
+
+
+def _problem(variable: str, value: object, rule: str, instead: str) -> str:
+    return f"{variable} is {value!r}: {rule}; write {instead}"
+
+
+def _numbers(settings: Mapping[str, Any]) -> Iterator[str]:
+    for variable, (least, most, usual) in _NUMBERS.items():
+        if variable not in settings:
+            continue
+        value = settings[variable]
+        number = None if isinstance(value, bool) or not re.fullmatch(r"-?[0-9]+", str(value)) else int(value)
+        if number is None or not least <= number <= most:
+            yield _problem(
+                variable, value, f"must be a whole number from {least} to {most}", f"for example {usual}"
+            )
+
+
+def _networks(settings: Mapping[str, Any]) -> Iterator[str]:
+    for variable in ("nginx_client_networks", "nginx_trusted_proxies"):
+        for value in settings.get(variable, []):
+            try:
+                ipaddress.ip_network(str(value))
+            except ValueError as error:
+                yield _problem(variable, value, f"is no network ({error})", "for example 10.0.0.0/8")
+    if "nginx_client_networks" in settings and not settings["nginx_client_networks"]:
+        rule = "nobody could use the API"
+        yield _problem(
+            "nginx_client_networks", [], rule, "the networks of the users, for example [10.0.0.0/8]"
+        )
+    for value in settings.get("nginx_trusted_proxies", []):
+        if str(value).endswith("/0"):
+            rule = "every client could claim any address and pass the allowlist"
+            yield _problem("nginx_trusted_proxies", value, rule, "the addresses of your own load balancers")
+
+
+def _listening(settings: Mapping[str, Any]) -> Iterator[str]:
+    for name, listen in settings.get("nginx_listen", {}).items():
+        variable, port = f"nginx_listen.{name}", listen.get("port")
+        try:
+            ipaddress.ip_address(str(listen.get("address")))
+        except ValueError:
+            yield _problem(
+                f"{variable}.address", listen.get("address"), "is no IP address", "the host's zone address"
+            )
+        if not str(port).isdecimal() or not 0 < int(port) <= _HIGHEST_PORT:
+            yield _problem(f"{variable}.port", port, "is no port", "a number from 1 to 65535")
+
+
+def _sites(settings: Mapping[str, Any]) -> Iterator[str]:
+    domain = settings.get("nginx_domain")
+    if domain is not None and not all(_LABEL.fullmatch(label) for label in str(domain).split(".")):
+        yield _problem("nginx_domain", domain, "is no domain in lower case", "for example example.internal")
+    upstreams = settings.get("nginx_upstreams", {})
+    sites = settings.get("nginx_sites", [])
+    names = [site.get("name") for site in sites]
+    for site in sites:
+        name, upstream = site.get("name"), site.get("upstream")
+        if not _LABEL.fullmatch(str(name)):
+            yield _problem("nginx_sites", name, "is no host name", "the first label only, for example api")
+        if names.count(name) > 1:
+            yield _problem("nginx_sites", name, "is there twice", "each name once")
+        if upstream is not None and upstream not in upstreams:
+            known = ", ".join(sorted(upstreams)) or "none"
+            yield _problem(
+                "nginx_sites", upstream, f"is no upstream of nginx_upstreams ({known})", "one of those"
+            )
+
+
+def _upstreams(settings: Mapping[str, Any]) -> Iterator[str]:
+    for name, upstream in settings.get("nginx_upstreams", {}).items():
+        variable = f"nginx_upstreams.{name}"
+        if not _UPSTREAM.fullmatch(str(name)):
+            yield _problem("nginx_upstreams", name, "must be of a-z, 0-9 and _", "for example app")
+        servers = upstream.get("servers") or []
+        if not servers:
+            rule = "nothing would answer"
+            yield _problem(
+                f"{variable}.servers", servers, rule, "at least one host into the service's inventory group"
+            )
+        for server in servers:
+            try:
+                ipaddress.ip_address(str(server.get("address")))
+            except ValueError:
+                yield _problem(
+                    f"{variable}.servers", server, "has no IP address", "{address: 192.0.2.1, port: 3001}"
+                )
+
+
+def _origins(settings: Mapping[str, Any]) -> Iterator[str]:
+    for origin in settings.get("nginx_cors_origins", []):
+        if not _ORIGIN.fullmatch(str(origin)):
+            rule = "is no origin (* is not allowed: the API takes tokens)"
+            yield _problem("nginx_cors_origins", origin, rule, "for example https://portal.example.internal")
+
+
+_CHECKS = (_numbers, _networks, _listening, _sites, _upstreams, _origins)
+
+
+def nginx_problems(settings: Mapping[str, Any]) -> list[str]:
+    """Return what is wrong with the role's variables, one sentence for each; empty when all is well.
+
+    Args:
+        settings: The role's variables by name; one that is missing is not looked at.
+    """
+    return [problem for check in _CHECKS for problem in check(settings)]
+
+
+class FilterModule:
+    """The filters of this file."""
+
+    def filters(self) -> dict[str, Callable[..., object]]:
+        """Return the filters by name."""
+        return {"nginx_problems": nginx_problems}
