@@ -148,14 +148,16 @@ def load_inventory(sources: Sequence[Path], vault_secrets: AnsibleObject = None)
     from ansible.parsing.dataloader import DataLoader  # noqa: PLC0415
     from ansible.plugins.loader import init_plugin_loader  # noqa: PLC0415
     from ansible.template import Templar  # noqa: PLC0415
+    from ansible.utils.collection_loader import AnsibleCollectionConfig  # noqa: PLC0415
     from ansible.vars.manager import VariableManager  # noqa: PLC0415
 
     paths = tuple(Path(source).expanduser().resolve() for source in sources)
     for path in paths:
         if not path.exists():
             raise RackwrightError(f"inventory {path}: not there", hint="name it with -i PATH")
-    # Without it no lookup of a collection is found, `ansible.builtin` included.
-    init_plugin_loader()
+    # Without it no lookup of a collection is found, `ansible.builtin` included. A play has done it already.
+    if AnsibleCollectionConfig.collection_finder is None:
+        init_plugin_loader()
     loader = DataLoader()
     loader.set_basedir(str(repository_root()))
     try:
