@@ -21,6 +21,9 @@ from rackwright.lab.progress import Board
 from rackwright.lab.status import MachineStatus, all_labs, lab_status
 
 GOOD_STATES = {"running": "green", "degraded": "yellow"}
+hosts_option = click.option(
+    "--hosts", default="", metavar="A,B", help="Only these hosts of the inventory (and the gateway)."
+)
 
 
 @click.group("lab")
@@ -30,14 +33,14 @@ def lab_group() -> None:
 
 @lab_group.command()
 @inventory_option
-@click.option("--hosts", default="", metavar="A,B", help="Only these hosts of the inventory.")
+@hosts_option
 @click.option(
     "--release", type=click.Choice(RELEASES), default=RELEASES[0], show_default=True, help="Debian."
 )
 def up(inventory: tuple[Path, ...], hosts: str, release: str) -> None:
     """Bring the lab up; what runs already stays as it is."""
     lab = read_lab(inventory)
-    only = [name.strip() for name in hosts.split(",") if name.strip()]
+    only = _names(hosts)
     console = Console(stderr=True)
     with Board(console) as board:
         lifecycle.up(lab, release, only, board)
@@ -75,11 +78,13 @@ def down(inventory: tuple[Path, ...], purge: bool, daemon: bool) -> None:
 
 @lab_group.command()
 @inventory_option
+@hosts_option
 @json_option
-def status(inventory: tuple[Path, ...], as_json: bool) -> None:
+def status(inventory: tuple[Path, ...], hosts: str, as_json: bool) -> None:
     """Show how each machine stands; exits 1 when one is not running."""
     lab = read_lab(inventory)
-    machines = lab_status(lab)
+    wanted = {GATEWAY, *(host.name for host in lifecycle.chosen(lab, _names(hosts)))}
+    machines = [machine for machine in lab_status(lab) if machine.host in wanted or not hosts]
     if as_json:
         shown = {
             "lab": lab.name,
@@ -128,6 +133,10 @@ def list_labs(as_json: bool) -> None:
     for name, hosts in labs.items():
         table.add_row(name, ", ".join(hosts))
     Console().print(table)
+
+
+def _names(hosts: str) -> list[str]:
+    return [name.strip() for name in hosts.split(",") if name.strip()]
 
 
 def _provide_artifacts(lab: Lab, board: Board) -> Path:

@@ -10,10 +10,14 @@ from rackwright.lab.docker import execute
 from rackwright.lab.model import Lab, LabHost
 from rackwright.lab.recipe import USER
 
-_INSTALL_KEY = (
-    f"install -d -m 0700 -o {USER} -g {USER} /home/{USER}/.ssh && cat >/home/{USER}/.ssh/authorized_keys"
-    f" && chown {USER}:{USER} /home/{USER}/.ssh/authorized_keys && chmod 0600 /home/{USER}/.ssh/authorized_keys"
-)
+_INSTALL_KEY = f"""\
+set -eu
+umask 077
+cd /home/{USER}
+mkdir -p .ssh
+cat >.ssh/authorized_keys
+chown -R {USER}:{USER} .ssh
+"""
 
 
 def ensure_key(lab: Lab) -> str:
@@ -22,11 +26,8 @@ def ensure_key(lab: Lab) -> str:
     public = lab.private_key.with_suffix(".pub")
     if not (lab.private_key.is_file() and public.is_file()):
         lab.private_key.unlink(missing_ok=True)
-        subprocess.run(
-            ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", f"lab {lab.name}", "-f", str(lab.private_key)],
-            check=True,
-            stdin=subprocess.DEVNULL,
-        )
+        settings = ["-t", "ed25519", "-N", "", "-C", f"lab {lab.name}", "-f", str(lab.private_key)]
+        subprocess.run(["ssh-keygen", "-q", *settings], check=True, stdin=subprocess.DEVNULL)
     return public.read_text(encoding="utf-8")
 
 
@@ -49,9 +50,8 @@ def write_known_hosts(lab: Lab, keys: dict[str, list[str]]) -> None:
     lines: list[str] = []
     if lab.known_hosts.is_file():
         # A line begins with `address,name`; the newly read hosts' old lines go.
-        for line in lab.known_hosts.read_text(encoding="utf-8").splitlines():
-            if line.split(" ", 1)[0].rpartition(",")[2] not in keys:
-                lines.append(line)
+        old = lab.known_hosts.read_text(encoding="utf-8").splitlines()
+        lines += [line for line in old if line.split(" ", 1)[0].rpartition(",")[2] not in keys]
     lines += [line for host in sorted(keys) for line in keys[host]]
     draft = lab.known_hosts.with_suffix(".new")
     draft.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -119,9 +119,7 @@ def _build(recipe: Recipe, archive: Path) -> LlamaImage:
         version = _read_member(system, llama_recipe.VERSION_FILE)
         name = f"rackwright/{llama_recipe.NAME}:{_tag(version)}"
         draft = Path(work) / "image.tar.gz"
-        written = write_image(
-            system, draft, name, recipe.architecture, llama_recipe.image_config(), CREATED
-        )
+        written = write_image(system, draft, name, recipe.architecture, llama_recipe.image_config(), CREATED)
         shutil.move(draft, archive)
     return LlamaImage(name, str(archive), written.image_id, written.sha256, version)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rackwright.errors import RackwrightError
-from rackwright.lab.docker import docker, exists, inspect
+from rackwright.lab.docker import docker, exists, inspect, server_major
 from rackwright.lab.model import (
     GATEWAY,
     HOST_LABEL,
@@ -39,6 +39,9 @@ SYSTEMD_OPTIONS = (
     "--restart=unless-stopped",
 )
 
+# The first major version of Docker that guards containers against packets from other bridges.
+DIRECT_ACCESS_GUARD = 28
+
 
 def ensure_network(lab: Lab, network: LabNetwork) -> None:
     """Create one network unless it is there.
@@ -58,12 +61,16 @@ def ensure_network(lab: Lab, network: LabNetwork) -> None:
                 hint="take the lab down and up again",
             )
         return
+    # Since 28 Docker drops, on whatever bridge it sees them, packets to containers of another bridge; a bridge
+    # that br_netfilter watches sees all that the gateway forwards.
+    unprotected = ["--opt=com.docker.network.bridge.gateway_mode_ipv4=nat-unprotected"]
     docker(
         "network",
         "create",
         f"--subnet={network.cidr}",
         f"--gateway={network.controller}",
         "--opt=com.docker.network.bridge.enable_ip_masquerade=false",
+        *(unprotected if server_major() >= DIRECT_ACCESS_GUARD else ()),
         f"--label={lab.label}",
         f"--label={ZONE_LABEL}={network.zone}",
         network.name,
@@ -91,7 +98,7 @@ def ensure_host(lab: Lab, host: LabHost, image: str, release: str) -> str:
 
 
 def ensure_gateway(lab: Lab, image: str, release: str) -> str:
-    """Create and start the gateway, with a leg in each network and one in the world; returns what was done."""
+    """Create and start the gateway, with a leg in every network and the world; returns what was done."""
     container = lab.gateway_container
     found = _usable(container, release)
     if found is None:
@@ -111,8 +118,6 @@ def ensure_gateway(lab: Lab, image: str, release: str) -> str:
     return _start(container, found)
 
 
-
-
 def _labels(lab: Lab, host: str, zone: str, image: str, release: str) -> list[str]:
     values = {
         LAB_LABEL: lab.name,
@@ -124,9 +129,12 @@ def _labels(lab: Lab, host: str, zone: str, image: str, release: str) -> list[st
     return [f"--label={name}={value}" for name, value in values.items()]
 
 
-def _create(container: str, hostname: str, image: str, options: list[str], environment: dict[str, str]) -> None:
+def _create(
+    container: str, hostname: str, image: str, options: list[str], environment: dict[str, str]
+) -> None:
+    named = [f"--name={container}", f"--hostname={hostname}"]
     settings = [f"--env={name}={value}" for name, value in environment.items()]
-    docker("create", f"--name={container}", f"--hostname={hostname}", *SYSTEMD_OPTIONS, *options, *settings, image)
+    docker("create", *named, *SYSTEMD_OPTIONS, *options, *settings, image)
 
 
 def _usable(container: str, release: str) -> dict[str, Any] | None:

@@ -69,7 +69,8 @@ def _start(refused: str) -> None:
     program = shutil.which("dockerd")
     if program is None or os.geteuid() != 0:
         raise RackwrightError(
-            f"Docker's daemon does not answer: {refused}", hint="sudo systemctl start docker, or run this as root"
+            f"Docker's daemon does not answer: {refused}",
+            hint="sudo systemctl start docker, or run this as root",
         )
     log = subdirectory("log") / "dockerd.log"
     with log.open("ab") as output:

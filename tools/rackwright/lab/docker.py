@@ -22,12 +22,17 @@ def docker(
         timeout: Seconds after which the command is given up.
 
     Raises:
-        RackwrightError: The command failed and `check` is set, or took too long.
+        RackwrightError: The command failed and `check` is set, or took too long, or Docker is not installed.
     """
     try:
         done = subprocess.run(
             ["docker", *arguments], input=data, capture_output=True, check=False, timeout=timeout
         )
+    except FileNotFoundError as error:
+        raise RackwrightError(
+            "Docker's command line is not on this machine",
+            hint="sudo apt-get install --no-install-recommends docker.io",
+        ) from error
     except subprocess.TimeoutExpired as error:
         raise RackwrightError(f"docker {' '.join(arguments)}: no end after {timeout:.0f} s") from error
     result = subprocess.CompletedProcess(
@@ -36,6 +41,12 @@ def docker(
     if check and result.returncode != 0:
         raise RackwrightError(f"docker {' '.join(arguments)}: {(result.stderr or result.stdout).strip()}")
     return result
+
+
+def server_major() -> int:
+    """Return the major version of Docker's daemon."""
+    version = docker("version", "--format", "{{.Server.Version}}").stdout
+    return int(version.strip().split(".", 1)[0])
 
 
 def names(kind: str, label: str, *, stopped: bool = True) -> list[str]:

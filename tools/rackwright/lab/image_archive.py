@@ -59,12 +59,15 @@ def write_image(
     ).encode()
     image = hashlib.sha256(configuration).hexdigest()
     manifest = [{"Config": f"{image}.json", "RepoTags": [tag], "Layers": [f"{digest}/layer.tar"]}]
-    with target.open("wb") as raw, gzip.GzipFile("", "wb", 6, raw, mtime=0) as packed:
-        with tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive:
-            _add(archive, f"{image}.json", configuration)
-            with layer.open("rb") as content:
-                _add_stream(archive, f"{digest}/layer.tar", content, layer.stat().st_size)
-            _add(archive, "manifest.json", json.dumps(manifest).encode())
+    with (
+        layer.open("rb") as content,
+        target.open("wb") as raw,
+        gzip.GzipFile("", "wb", 6, raw, mtime=0) as packed,
+        tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive,
+    ):
+        _add(archive, f"{image}.json", configuration)
+        _add_stream(archive, f"{digest}/layer.tar", content, layer.stat().st_size)
+        _add(archive, "manifest.json", json.dumps(manifest).encode())
     return ImageArchive(f"sha256:{image}", file_sha256(target), target.stat().st_size)
 
 

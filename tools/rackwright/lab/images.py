@@ -88,10 +88,8 @@ def mmdebstrap_command(recipe: Recipe, work: Path) -> list[str]:
         path.chmod(file.mode)
     packed = work / "files.tar"
     owner = ["--owner=0", "--group=0", "--numeric-owner", "--no-recursion"]
-    subprocess.run(
-        ["tar", *owner, "-C", str(tree), "-cf", str(packed), *(file.path.lstrip("/") for file in recipe.files)],
-        check=True,
-    )
+    members = [file.path.lstrip("/") for file in recipe.files]
+    subprocess.run(["tar", *owner, "-C", str(tree), "-cf", str(packed), *members], check=True)
     debs = subdirectory(f"debs/{recipe.architecture}-{recipe.release}")
     return [
         "mmdebstrap",

@@ -13,6 +13,9 @@ from rackwright.errors import RackwrightError
 from rackwright.lab.model import OUTSIDE, Lab, LabHost, LabNetwork
 from rackwright.site.inventory import load_inventory
 
+# The gateway's last octet and the hosts' must fit.
+LONGEST_PREFIX = 24
+
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -90,7 +93,7 @@ def _site(values: Mapping[str, Any]) -> _SiteVariables:
     if "lab" not in values:
         raise RackwrightError(
             "the inventory has no variable `lab`: it is not a lab's",
-            hint="lab commands work on inventories/lab or on an inventory laid over it; a real site has no lab",
+            hint="lab commands work on inventories/lab and what is laid over it; a real site has no lab",
         )
     return _parse(_SiteVariables, values, "inventory")
 
@@ -98,8 +101,10 @@ def _site(values: Mapping[str, Any]) -> _SiteVariables:
 def _networks(site: _SiteVariables) -> Iterable[LabNetwork]:
     cidrs = {**{zone: settings.cidr for zone, settings in site.zones.items()}, OUTSIDE: site.lab.outside_cidr}
     for zone, cidr in cidrs.items():
-        if cidr.prefixlen > 24:
-            raise RackwrightError(f"zones.{zone}.cidr={cidr}: a lab's network is a /24 or larger")
+        if cidr.prefixlen > LONGEST_PREFIX:
+            raise RackwrightError(
+                f"zones.{zone}.cidr={cidr}: a lab's network is a /{LONGEST_PREFIX} or larger"
+            )
         yield LabNetwork(
             zone=zone,
             name=f"rw-{site.lab_name}-{zone}",

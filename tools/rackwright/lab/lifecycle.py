@@ -144,7 +144,8 @@ def _wait_for_boot(container: str) -> str:
         time.sleep(0.3)
     log = docker("logs", "--tail", "20", container, check=False)
     raise RackwrightError(
-        f"{container} did not boot in {BOOT_SECONDS} s (systemd says: {state or 'nothing'})\n{log.stdout}{log.stderr}"
+        f"{container} did not boot in {BOOT_SECONDS} s (systemd says: {state or 'nothing'})\n"
+        f"{log.stdout}{log.stderr}"
     )
 
 

@@ -17,7 +17,10 @@ SECURITY_VARIABLE = "RACKWRIGHT_DEBIAN_SECURITY_MIRROR"
 APT_DIRECTORY = Path("/etc/apt")
 # Suites of Debian's main archive; Ubuntu's and third parties' entries have other names.
 _MAIN_SUITES = frozenset(
-    "bullseye bookworm trixie forky duke sid oldoldstable oldstable stable testing unstable".split()
+    {
+        *("bullseye", "bookworm", "trixie", "forky", "duke", "sid"),
+        *("oldoldstable", "oldstable", "stable", "testing", "unstable"),
+    }
 )
 _ONE_LINE = re.compile(r"^deb\s+(?:\[[^\]]*\]\s+)?(\S+)\s+(\S+)\s+(.+)$")
 

@@ -14,8 +14,18 @@ USER = "rackwright"
 
 # What a server has after a minimal installation with SSH.
 BARE_SERVER = (
-    "systemd systemd-sysv dbus python3 python3-apt sudo iproute2 ca-certificates openssh-server iputils-ping procps"
-).split()
+    "systemd",
+    "systemd-sysv",
+    "dbus",
+    "python3",
+    "python3-apt",
+    "sudo",
+    "iproute2",
+    "ca-certificates",
+    "openssh-server",
+    "iputils-ping",
+    "procps",
+)
 BOOT_FILES = (
     ("host-network.sh", "/usr/local/sbin/rackwright-lab-network", 0o755),
     ("rackwright-lab-network.service", "/etc/systemd/system/rackwright-lab-network.service", 0o644),
@@ -99,7 +109,7 @@ def gateway_recipe(release: str, architecture: str, mirror: Mirror) -> Recipe:
 
 
 def sources_of(release: str, mirror: Mirror) -> tuple[str, ...]:
-    """Return apt's one-line sources of a release: main archive, updates, and security where there is a mirror."""
+    """Return apt's sources of a release: main archive, updates, security where there is a mirror of it."""
     lines = [f"deb {mirror.main} {release} main", f"deb {mirror.main} {release}-updates main"]
     if mirror.security:
         lines.append(f"deb {mirror.security} {release}-security main")

@@ -47,10 +47,12 @@ class MachineStatus:
 
 
 def lab_status(lab: Lab) -> list[MachineStatus]:
-    """Return the status of the gateway, of all hosts of the inventory, and of whatever else carries the label."""
-    found = {_label(shown, HOST_LABEL): shown for shown in inspect("container", *names("container", lab.label))}
+    """Return how the gateway, the inventory's hosts and whatever else carries the lab's label stand."""
+    containers = inspect("container", *names("container", lab.label))
+    found = {_label(shown, HOST_LABEL): shown for shown in containers}
+    legs = ", ".join(str(network.gateway) for network in lab.networks)
     rows: list[tuple[str, str, str, Mapping[str, Any] | None]] = [
-        (GATEWAY, GATEWAY, ", ".join(str(network.gateway) for network in lab.networks), found.pop(GATEWAY, None))
+        (GATEWAY, GATEWAY, legs, found.pop(GATEWAY, None))
     ]
     rows += [
         (host.name, host.network.zone, str(host.address), found.pop(host.name, None)) for host in lab.hosts

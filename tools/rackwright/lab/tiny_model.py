@@ -1,8 +1,12 @@
 """Makes a very small language model with made-up weights, in the GGUF format that llama.cpp reads.
 
-It talks nonsense, of course: it proves the whole path of a question, from HTTPS to the model server and back,
-on a machine that has no GPU and no network. The weights are drawn from a hash, so the file is the same, byte
-for byte, wherever it is made.
+It strings words together, without sense: it proves the whole path of a question, from HTTPS to the model
+server and back, on a machine that has no GPU and no network. The weights are drawn from a hash, so the file
+is the same, byte for byte, wherever it is made.
+
+So that answers are words and come to an end, two components of every token's state are left alone by all
+layers: one is constant and one says whether the token is a word. Through the output weights they carry how
+likely each token is at all (`PREFERENCE`), and that an answer ends only after a word.
 """
 
 from __future__ import annotations
@@ -20,16 +24,19 @@ NAME = "tiny-random"
 Array = NDArray[np.float32]
 
 # Common English words, so that the nonsense is readable.
-_WORDS = (
-    "the of and to in is you that it he was for on are as with his they at be this have from or one had by word but "
-    "not what all were we when your can said there use an each which she do how their if will up other about out "
-    "many then them these so some her would make like him into time has look two more write go see number no way "
-    "could people my than first water been call who oil its now find"
-).split()
+_WORDS = (Path(__file__).parent / "files/words.txt").read_text(encoding="ascii").split()
 _CHARACTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,?!:;-'\"()"
 # SentencePiece's mark for the beginning of a word.
 _SPACE = "\N{LOWER ONE EIGHTH BLOCK}"
 _CHAT_TEMPLATE = "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}\n{% endfor %}assistant:"
+
+
+# How likely a kind of token is, as a logit beside the words' 0. Bytes are for reading text only: a lone one
+# would be no valid text.
+PREFERENCE = {"word": 0.0, "character": -4.0, "end": 0.3, "never": -30.0}
+# The size of the two components, large beside all the others.
+_CONTROL = 4.0
+_UNKNOWN, _BEGIN, _END = range(3)
 
 
 @dataclass(frozen=True)
@@ -42,46 +49,66 @@ class Shape:
     feed_forward: int = 256
     context: int = 2048
     deviation: float = 0.05
+    output_deviation: float = 0.5
 
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """Tokens with their kinds and scores, in the order of their numbers."""
+    """Tokens with their kinds, scores and preferences (logits), by their numbers; words come last."""
 
     tokens: tuple[bytes, ...]
     kinds: tuple[int, ...]
     scores: tuple[float, ...]
+    preferences: tuple[float, ...]
+    first_word: int
 
 
 def vocabulary() -> Vocabulary:
     """Return the special tokens, all bytes (so that any text can be read), characters and words."""
-    normal = [_SPACE, *_CHARACTERS, *(_SPACE + word for word in _WORDS)]
-    pieces = [piece.encode() for piece in dict.fromkeys(normal)]
     special = [b"<unk>", b"<s>", b"</s>"]
     single = [f"<0x{number:02X}>".encode() for number in range(256)]
+    characters = [piece.encode() for piece in (_SPACE, *_CHARACTERS)]
+    words = [(_SPACE + word).encode() for word in _WORDS]
     kinds = [gguf.TokenType.UNKNOWN, gguf.TokenType.CONTROL, gguf.TokenType.CONTROL]
-    kinds += [gguf.TokenType.BYTE] * len(single) + [gguf.TokenType.NORMAL] * len(pieces)
-    unscored = len(special) + len(single)
+    kinds += [gguf.TokenType.BYTE] * len(single) + [gguf.TokenType.NORMAL] * len(characters + words)
+    unscored = len(special + single)
     # Later pieces are merged later: the score falls with the number.
-    scores = [0.0] * unscored + [-float(unscored + index + 1) for index in range(len(pieces))]
-    return Vocabulary((*special, *single, *pieces), tuple(int(kind) for kind in kinds), tuple(scores))
+    scores = [0.0] * unscored + [-float(unscored + index + 1) for index in range(len(characters + words))]
+    preferences = [PREFERENCE["never"]] * 2 + [PREFERENCE["end"]] + [PREFERENCE["never"]] * len(single)
+    preferences += [PREFERENCE["character"]] * len(characters) + [PREFERENCE["word"]] * len(words)
+    return Vocabulary(
+        (*special, *single, *characters, *words),
+        tuple(int(kind) for kind in kinds),
+        tuple(scores),
+        tuple(preferences),
+        first_word=unscored + len(characters),
+    )
 
 
-def weights(shape: Shape, tokens: int) -> Iterator[tuple[str, Array]]:
+def weights(shape: Shape, words: Vocabulary) -> Iterator[tuple[str, Array]]:
     """Yield every tensor of the model: its name in the format, its values."""
-    width, inner = shape.embedding, shape.feed_forward
-    yield _drawn("token_embd.weight", shape, tokens, width)
+    width, inner, tokens = shape.embedding, shape.feed_forward, len(words.tokens)
+    embedding = _drawn("token_embd.weight", shape.deviation, tokens, width)
+    embedding[:, 0] = _CONTROL
+    embedding[:, 1] = -_CONTROL
+    embedding[words.first_word :, 1] = _CONTROL
+    yield "token_embd.weight", embedding
     yield "output_norm.weight", np.ones(width, dtype=np.float32)
-    yield _drawn("output.weight", shape, tokens, width)
+    yield "output.weight", _output(shape, words)
     for layer in range(shape.layers):
         prefix = f"blk.{layer}."
         yield prefix + "attn_norm.weight", np.ones(width, dtype=np.float32)
         yield prefix + "ffn_norm.weight", np.ones(width, dtype=np.float32)
-        for name in ("attn_q", "attn_k", "attn_v", "attn_output"):
-            yield _drawn(f"{prefix}{name}.weight", shape, width, width)
-        yield _drawn(prefix + "ffn_gate.weight", shape, inner, width)
-        yield _drawn(prefix + "ffn_up.weight", shape, inner, width)
-        yield _drawn(prefix + "ffn_down.weight", shape, width, inner)
+        # No layer reads or writes the two components.
+        for name in ("attn_q", "attn_k", "attn_v", "ffn_gate", "ffn_up"):
+            rows = inner if name.startswith("ffn") else width
+            reading = _drawn(f"{prefix}{name}.weight", shape.deviation, rows, width)
+            reading[:, :2] = 0.0
+            yield f"{prefix}{name}.weight", reading
+        for name, columns in (("attn_output", width), ("ffn_down", inner)):
+            writing = _drawn(f"{prefix}{name}.weight", shape.deviation, width, columns)
+            writing[:2, :] = 0.0
+            yield f"{prefix}{name}.weight", writing
 
 
 def write_tiny_model(path: Path, shape: Shape | None = None) -> None:
@@ -110,13 +137,13 @@ def write_tiny_model(path: Path, shape: Shape | None = None) -> None:
     writer.add_token_list(list(words.tokens))
     writer.add_token_scores(list(words.scores))
     writer.add_token_types(list(words.kinds))
-    writer.add_unk_token_id(0)
-    writer.add_bos_token_id(1)
-    writer.add_eos_token_id(2)
+    writer.add_unk_token_id(_UNKNOWN)
+    writer.add_bos_token_id(_BEGIN)
+    writer.add_eos_token_id(_END)
     writer.add_add_bos_token(True)
     writer.add_add_eos_token(False)
     writer.add_chat_template(_CHAT_TEMPLATE)
-    for name, values in weights(shape, len(words.tokens)):
+    for name, values in weights(shape, words):
         writer.add_tensor(name, values)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
@@ -124,10 +151,21 @@ def write_tiny_model(path: Path, shape: Shape | None = None) -> None:
     writer.close()
 
 
-def _drawn(name: str, shape: Shape, rows: int, columns: int) -> tuple[str, Array]:
-    """Return a tensor of evenly distributed values around 0 with the shape's deviation, drawn from its name."""
+def _output(shape: Shape, words: Vocabulary) -> Array:
+    output = _drawn("output.weight", shape.output_deviation, len(words.tokens), shape.embedding)
+    # After the norm each of the two components is about this large.
+    size = np.sqrt(shape.embedding / 2)
+    output[:, 0] = np.array(words.preferences) / size
+    output[:, 1] = 0.0
+    # The end: its preference after a word, never after anything else.
+    output[_END, 0] = (PREFERENCE["end"] + PREFERENCE["never"]) / 2 / size
+    output[_END, 1] = (PREFERENCE["end"] - PREFERENCE["never"]) / 2 / size
+    return output
+
+
+def _drawn(name: str, deviation: float, rows: int, columns: int) -> Array:
+    """Return values spread evenly around 0 with a standard deviation, drawn from the tensor's name."""
     digest = hashlib.shake_256(f"{NAME}/{name}".encode()).digest(4 * rows * columns)
     even = np.frombuffer(digest, dtype="<u4").astype(np.float64) / 2**32
-    half_width = shape.deviation * np.sqrt(3.0)
-    values = ((even * 2.0 - 1.0) * half_width).astype(np.float32)
-    return name, values.reshape(rows, columns)
+    values: Array = ((even * 2.0 - 1.0) * (deviation * np.sqrt(3.0))).astype(np.float32)
+    return values.reshape(rows, columns)
