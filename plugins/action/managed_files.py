@@ -228,9 +228,9 @@ def _checked_entry(entry: dict[str, Any]) -> dict[str, Any]:
 def _text(entry: dict[str, Any]) -> str:
     content = entry["content"]
     if isinstance(content, bool) or not isinstance(content, str | int | float):
-        kind = type(content).__name__
+        kind = "list" if isinstance(content, list) else "dictionary" if isinstance(content, dict) else "value"
         raise AnsibleActionFail(
-            f"files, {entry['dest']}: content is a {kind}; write text, as with to_nice_yaml"
+            f"files, {entry['dest']}: content is a {kind}; turn it into text, as with to_nice_yaml"
         )
     return str(content)
 
