@@ -48,9 +48,13 @@ class TemplatedVariables(Mapping[str, Any]):
                 # Ansible raises many kinds here; all of them mean that a play could not use the value.
                 raise RackwrightError(
                     f"{name} of host {self._host} cannot be templated: {_one_line(error)}",
-                    hint="define the variable that it names, or correct the expression",
+                    hint="define the variable or make the file that it names, or correct the expression",
                 ) from error
         return self._done[name]
+
+    def __contains__(self, name: object) -> bool:
+        """Tell whether a variable is set; its value may still be impossible to template."""
+        return name in self._raw
 
     def __iter__(self) -> Iterator[str]:
         """Iterate over the names."""

@@ -111,7 +111,8 @@ def option_findings(inventory: Inventory) -> Iterator[Finding]:
                 value = host.variables[name]
             except RackwrightError as error:
                 yield Finding(name, "(unusable)", error.message, error.hint or "", f"host {host.name}")
-                continue
+                # One definition serves most hosts; the other hosts' errors would say the same.
+                break
             for message in ArgumentSpecValidator({name: spec}).validate({name: value}).error_messages:
                 if message not in seen:
                     seen.add(message)

@@ -76,21 +76,22 @@ def _findings(inventory: Inventory) -> Iterator[Finding]:
     networks = zone_networks(values.get("zones"))
     # Values that could not be templated are told as such, not once more as absent.
     yield from values.findings
-    yield from (_named(finding) for finding in typed)
+    told = {finding.variable for finding in values.findings}
+    typed = [_named(finding) for finding in typed if finding.variable.split(".")[1] not in told]
+    yield from typed
     yield from catalogue_findings
     if catalogue is not None:
         yield from group_findings(inventory, catalogue)
     secrets = values.get("secrets")
     yield from variable_findings(inventory, secrets if isinstance(secrets, Mapping) else {})
     yield from option_findings(inventory)
-    yield from zone_findings(networks, catalogue)
-    standing = list(host_findings(inventory, networks))
-    yield from standing
+    placing = [*zone_findings(networks, catalogue), *host_findings(inventory, networks)]
+    yield from placing
     yield from proxy_findings(values.get("package_proxy"))
     yield from _host_level(inventory)
     if catalogue is not None:
         yield from port_findings(inventory, catalogue)
-        if not (typed or standing or values.findings):
+        if not (typed or placing or values.findings):
             # A site that can be put together: only then can its flows be told.
             yield from policy_findings(site_of(inventory))
         yield from _budgets(inventory, catalogue)
