@@ -144,20 +144,20 @@ class Chat:
         """
         began = time.monotonic()
         pieces: list[str] = []
-        status = TurnStatus.INTERRUPTED
+        status: TurnStatus = "interrupted"
         end: Finished | None = None
         metrics.OPEN_STREAMS.inc()
         try:
             async with asyncio.timeout(self._settings.engine.answer_seconds):
                 end = await self._collect(question.messages, pieces, emit)
-            status = TurnStatus.COMPLETE
+            status = "complete"
         except (EngineError, TimeoutError) as error:
-            status = TurnStatus.FAILED
+            status = "failed"
             raise AnswerError(error.kind if isinstance(error, EngineError) else "timeout") from error
         finally:
             seconds = time.monotonic() - began
             metrics.OPEN_STREAMS.dec()
-            metrics.INFERENCE_SECONDS.labels(status.value).observe(seconds)
+            metrics.INFERENCE_SECONDS.labels(status).observe(seconds)
             usage = _usage(end)
             for kind, tokens in usage.items():
                 metrics.TOKENS.labels(kind).inc(tokens)
@@ -165,7 +165,7 @@ class Chat:
             _log.info(
                 "answered",
                 session=str(question.session),
-                outcome=status.value,
+                outcome=status,
                 seconds=round(seconds, 3),
                 **usage,
             )

@@ -138,7 +138,9 @@ async def _told(_request: Request, error: Exception) -> Response:
         else HTTPStatus.INTERNAL_SERVER_ERROR
     )
     headers = error.headers if isinstance(error, HTTPException) else None
-    code = status.phrase.lower().replace(" ", "_")
+    # FastAPI's own 400 is for a body that its parser gives up on.
+    malformed = status is HTTPStatus.BAD_REQUEST
+    code = "malformed_request" if malformed else status.phrase.lower().replace(" ", "_")
     return ApiError(status, code, f"{status.phrase}.", headers=headers).response()
 
 

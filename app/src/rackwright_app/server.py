@@ -12,6 +12,7 @@ import socket
 import tempfile
 import threading
 from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from rackwright_app.settings import Settings, settings_or_exit
 
 _READY_SECONDS = 60
 _KEEP_ALIVE_SECONDS = 75
-"""Longer than a proxy keeps an idle connection (nginx: 60 s), so that this side never closes into a request."""
+"""Longer than a proxy keeps an idle connection (nginx: 60 s): this side never closes into a request."""
 _CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 
 
@@ -51,6 +52,8 @@ def serve(settings: Settings) -> None:
         port=settings.api.port,
         workers=settings.workers,
         timeout_graceful_shutdown=settings.shutdown_seconds,
+        # Also how long a replaced worker's successor may take to start, on a busy machine too.
+        timeout_worker_healthcheck=_READY_SECONDS,
         **_common(settings),
     )
     figures = uvicorn.Config(
@@ -60,12 +63,12 @@ def serve(settings: Settings) -> None:
         lifespan="off",
         **_common(settings),
     )
-    sockets = [api.bind_socket()]
-    metrics_socket = figures.bind_socket()
-    threading.Thread(
-        target=_serve_metrics, args=(figures, metrics_socket), name="metrics", daemon=True
-    ).start()
-    _Supervisor(api, sockets=sockets).run()
+    with closing(api.bind_socket()) as api_socket, closing(figures.bind_socket()) as metrics_socket:
+        metrics_thread = threading.Thread(
+            target=_serve_metrics, args=(figures, metrics_socket), name="metrics", daemon=True
+        )
+        metrics_thread.start()
+        _Supervisor(api, sockets=[api_socket]).run()
 
 
 @click.command("serve")

@@ -36,6 +36,10 @@ class ChatRequest(BaseModel):
     def _can_be_kept(cls, value: str) -> str:
         if "\0" in value:
             raise ValueError("may not hold NUL characters")
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            raise ValueError("holds half of a surrogate pair") from error
         return value
 
 

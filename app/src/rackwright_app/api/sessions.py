@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query
 from pydantic import AwareDatetime, BaseModel
 
 from rackwright_app.api.access import Caller, Held, documented_bearer
-from rackwright_app.database.conversations import Session, Turn
+from rackwright_app.database.conversations import Session, Turn, TurnStatus
 from rackwright_app.errors import ApiError
 
 router = APIRouter(prefix="/api", tags=["sessions"], dependencies=[documented_bearer])
@@ -37,7 +37,7 @@ class SessionMessage(BaseModel):
 
     role: Literal["user", "assistant"]
     content: str
-    status: Literal["pending", "complete", "interrupted", "failed"]
+    status: TurnStatus
     created_at: datetime
 
 
@@ -81,6 +81,6 @@ def _summary(session: Session) -> SessionSummary:
 def _messages(turn: Turn) -> list[SessionMessage]:
     asked = SessionMessage(role="user", content=turn.question, status="complete", created_at=turn.created_at)
     answered = SessionMessage(
-        role="assistant", content=turn.answer, status=turn.status.value, created_at=turn.created_at
+        role="assistant", content=turn.answer, status=turn.status, created_at=turn.created_at
     )
     return [asked, answered]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
+from typing import Literal
 from uuid import UUID
 
 from psycopg.rows import class_row
@@ -13,14 +13,8 @@ from rackwright_app.database.pool import Pool
 
 _TITLE_CHARACTERS = 80
 
-
-class TurnStatus(StrEnum):
-    """How far an answer has come."""
-
-    PENDING = "pending"
-    COMPLETE = "complete"
-    INTERRUPTED = "interrupted"
-    FAILED = "failed"
+TurnStatus = Literal["pending", "complete", "interrupted", "failed"]
+"""How far an answer has come."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +94,7 @@ class Conversations:
             await connection.execute(
                 "UPDATE turns SET answer = %s, status = %s, prompt_tokens = %s, completion_tokens = %s,"
                 " finished_at = now() WHERE id = %s",
-                (answer.replace("\0", ""), status.value, prompt_tokens, completion_tokens, turn),
+                (answer.replace("\0", ""), status, prompt_tokens, completion_tokens, turn),
             )
 
     async def recent(self, session: UUID, *, before: int, turns: int) -> list[Turn]:
