@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from rackwright.errors import RackwrightError
@@ -61,8 +62,8 @@ def ensure_network(lab: Lab, network: LabNetwork) -> None:
                 hint="take the lab down and up again",
             )
         return
-    # Since 28 Docker drops, on whatever bridge it sees them, packets to containers of another bridge; a bridge
-    # that br_netfilter watches sees all that the gateway forwards.
+    # Since 28 Docker drops packets to a container on every bridge but its own; where br_netfilter is loaded,
+    # that would be all that the gateway forwards.
     unprotected = ["--opt=com.docker.network.bridge.gateway_mode_ipv4=nat-unprotected"]
     docker(
         "network",
@@ -77,9 +78,24 @@ def ensure_network(lab: Lab, network: LabNetwork) -> None:
     )
 
 
+def refuse_other_release(hosts: Iterable[LabHost], release: str) -> None:
+    """Refuse to go on where a machine is there already and is made of another release.
+
+    Raises:
+        RackwrightError: One is.
+    """
+    for shown in inspect("container", *(host.container for host in hosts)):
+        made_of = shown["Config"]["Labels"].get(RELEASE_LABEL, "unknown")
+        if made_of != release:
+            raise RackwrightError(
+                f"{shown['Name'].lstrip('/')} runs Debian {made_of}, asked for is {release}",
+                hint=f"take the lab down first, or keep it: --release {made_of}",
+            )
+
+
 def ensure_host(lab: Lab, host: LabHost, image: str, release: str) -> str:
     """Create and start one machine unless it runs; returns what was done."""
-    found = _usable(host.container, release)
+    found = _usable(host.container)
     if found is None:
         volumes = []
         if host.docker_volume:
@@ -100,7 +116,7 @@ def ensure_host(lab: Lab, host: LabHost, image: str, release: str) -> str:
 def ensure_gateway(lab: Lab, image: str, release: str) -> str:
     """Create and start the gateway, with a leg in every network and the world; returns what was done."""
     container = lab.gateway_container
-    found = _usable(container, release)
+    found = _usable(container)
     if found is None:
         world = world_gateway()
         routes = [f"default={world}"]
@@ -137,7 +153,7 @@ def _create(
     docker("create", *named, *SYSTEMD_OPTIONS, *options, *settings, image)
 
 
-def _usable(container: str, release: str) -> dict[str, Any] | None:
+def _usable(container: str) -> dict[str, Any] | None:
     """Return what Docker knows of a machine that can be kept; one that was never started is removed."""
     found = inspect("container", container)
     if not found:
@@ -146,12 +162,6 @@ def _usable(container: str, release: str) -> dict[str, Any] | None:
     if state in {"created", "dead"}:
         docker("rm", "--force", "--volumes", container)
         return None
-    made_of = found[0]["Config"]["Labels"].get(RELEASE_LABEL, "unknown")
-    if made_of != release:
-        raise RackwrightError(
-            f"{container} runs Debian {made_of}, asked for is {release}",
-            hint=f"take the lab down first, or keep it: --release {made_of}",
-        )
     return found[0]
 
 

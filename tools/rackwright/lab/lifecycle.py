@@ -9,7 +9,7 @@ from collections.abc import Collection
 from rackwright.errors import RackwrightError
 from rackwright.lab import access
 from rackwright.lab.cache import cache_directory, exclusive
-from rackwright.lab.containers import ensure_gateway, ensure_host, ensure_network
+from rackwright.lab.containers import ensure_gateway, ensure_host, ensure_network, refuse_other_release
 from rackwright.lab.daemon import ensure_daemon
 from rackwright.lab.docker import docker, execute, inspect, names
 from rackwright.lab.images import architecture, ensure_image
@@ -37,6 +37,7 @@ def up(lab: Lab, release: str, only: Collection[str], board: Board) -> None:
     hosts = chosen(lab, only)
     with board.step("Docker") as step:
         step.say("started" if ensure_daemon() else "answers")
+    refuse_other_release(hosts, release)
     images = _build_images(release, board)
     with board.step("Networks"), exclusive("shared"):
         for network in lab.networks:
