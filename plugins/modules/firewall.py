@@ -131,8 +131,6 @@ class Firewall:
             reasons.append("the table is not loaded")
         elif live != read(APPLIED):
             reasons.append("the loaded table is not what was applied: it was changed by hand or taken back")
-        elif PENDING.exists():
-            reasons.append("an earlier change was never confirmed")
         return reasons
 
     def boot_differences(self) -> list[str]:
