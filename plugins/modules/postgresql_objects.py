@@ -119,7 +119,18 @@ def settled_state(server: Server, params: dict[str, Any]) -> dict[str, Any]:
 
 
 def restart(module: Any, params: dict[str, Any]) -> Server:  # noqa: ANN401
-    """Restart the unit and return the server when it answers again."""
+    """Restart the unit and return the server when it answers again.
+
+    The configuration is read by the program itself first, so that a server that runs is not stopped for one
+    that would not start.
+    """
+    configuration = Path(params["configuration_directory"]) / "postgresql.conf"
+    major = (Path(params["data_directory"]) / "PG_VERSION").read_text().strip()
+    command = [f"/usr/lib/postgresql/{major}/bin/postgres", "-C", "max_connections"]
+    command += ["-D", params["data_directory"], "-c", f"config_file={configuration}"]
+    status, _, error = module.run_command(command, cwd="/")
+    if status != 0:
+        raise PostgresqlError(f"{params['unit']} is not restarted: {' '.join(error.split())}")
     status, _, error = module.run_command(["systemctl", "restart", params["unit"]])
     if status != 0:
         raise PostgresqlError(

@@ -51,11 +51,11 @@ SELECT json_build_object(
   'loaded', extract(epoch FROM pg_conf_load_time()),
   'pending', (SELECT coalesce(json_agg(name ORDER BY name), '[]') FROM pg_settings WHERE pending_restart),
   'errors', (SELECT coalesce(json_agg(e), '[]') FROM (
-      SELECT file_name || ' line ' || line_number || ': ' || error AS e FROM pg_hba_file_rules
+      SELECT 'pg_hba.conf line ' || line_number || ': ' || error AS e FROM pg_hba_file_rules
         WHERE error IS NOT NULL
-      UNION ALL SELECT coalesce(sourcefile, '') || ' ' || coalesce(name, '') || ': ' || error
-        FROM pg_file_settings WHERE error IS NOT NULL AND NOT applied
-        AND error <> 'setting could not be applied') AS errors),
+      UNION ALL SELECT concat_ws(' ', f.sourcefile, f.sourceline, f.name, f.error) FROM pg_file_settings f
+        LEFT JOIN pg_settings s USING (name)
+        WHERE f.error IS NOT NULL AND NOT coalesce(s.pending_restart, false)) AS errors),
   'roles', (SELECT coalesce(json_object_agg(rolname, json_build_object(
       'password', rolpassword, 'limit', rolconnlimit, 'login', rolcanlogin)), '{{}}')
     FROM pg_authid WHERE rolname IN ({roles})),
