@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -117,7 +118,8 @@ def execute(inventory: tuple[Path, ...], host: str, arguments: tuple[str, ...]) 
     """Run a command as root on HOST (or `gateway`) through Docker, past SSH and firewall."""
     lab = read_lab(inventory)
     container = lab.gateway_container if host == GATEWAY else lifecycle.chosen(lab, [host])[0].container
-    done = subprocess.run(["docker", "exec", "--interactive", container, *arguments], check=False)
+    terminal = ["--tty"] if sys.stdin.isatty() and sys.stdout.isatty() else []
+    done = subprocess.run(["docker", "exec", "--interactive", *terminal, container, *arguments], check=False)
     raise SystemExit(done.returncode)
 
 

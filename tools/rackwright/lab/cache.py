@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 CACHE_VARIABLE = "RACKWRIGHT_CACHE"
+# The process number of the daemon that the lab started; outlives an emptied cache.
+DAEMON_RECORD = "dockerd.pid"
 
 
 def cache_directory() -> Path:
@@ -24,6 +27,15 @@ def subdirectory(name: str) -> Path:
     path = cache_directory() / name
     path.mkdir(parents=True, exist_ok=True)
     return path
+
+
+def empty_cache() -> None:
+    """Remove everything in the cache but the record of a daemon that the lab started."""
+    for path in cache_directory().iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name != DAEMON_RECORD:
+            path.unlink()
 
 
 @contextmanager

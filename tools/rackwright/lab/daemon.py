@@ -10,11 +10,27 @@ import time
 from pathlib import Path
 
 from rackwright.errors import RackwrightError
-from rackwright.lab.cache import cache_directory, exclusive, subdirectory
+from rackwright.lab.cache import DAEMON_RECORD, cache_directory, exclusive, subdirectory
 from rackwright.lab.docker import docker
 from rackwright.lab.images import missing_programs
 
 START_SECONDS = 60
+# Outlives this process on purpose; the reference keeps Python from warning of it.
+_started: list[subprocess.Popen[bytes]] = []
+
+
+def require_programs() -> None:
+    """Refuse to go on without the programs that the lab needs.
+
+    Raises:
+        RackwrightError: Some are missing; the hint is the command that installs them.
+    """
+    missing = missing_programs()
+    if missing:
+        raise RackwrightError(
+            f"missing on this machine: {', '.join(missing)}",
+            hint=f"sudo apt-get install --no-install-recommends {' '.join(missing)}",
+        )
 
 
 def ensure_daemon() -> bool:
@@ -23,14 +39,8 @@ def ensure_daemon() -> bool:
     The daemon is started in the background; its log and its process number are in the cache's directory.
 
     Raises:
-        RackwrightError: Programs are missing, or the daemon does not come up.
+        RackwrightError: The daemon does not let this user in, or does not come up.
     """
-    missing = missing_programs()
-    if missing:
-        raise RackwrightError(
-            f"missing on this machine: {', '.join(missing)}",
-            hint=f"sudo apt-get install --no-install-recommends {' '.join(missing)}",
-        )
     with exclusive("dockerd"):
         refused = _refusal()
         if refused is None:
@@ -60,7 +70,7 @@ def stop_daemon() -> bool:
         return False
     os.kill(pid, signal.SIGTERM)
     end = time.monotonic() + START_SECONDS
-    while Path(f"/proc/{pid}").exists() and time.monotonic() < end:
+    while _lives(pid) and time.monotonic() < end:
         time.sleep(0.2)
     return True
 
@@ -77,6 +87,7 @@ def _start(refused: str) -> None:
         process = subprocess.Popen(
             [program], stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
         )
+    _started.append(process)
     _pid_file().write_text(str(process.pid), encoding="ascii")
     end = time.monotonic() + START_SECONDS
     while time.monotonic() < end and process.poll() is None:
@@ -93,5 +104,14 @@ def _refusal() -> str | None:
     return None if asked.returncode == 0 else (asked.stderr or asked.stdout).strip()
 
 
+def _lives(pid: int) -> bool:
+    """Tell whether a process runs; one that has ended and only waits for its parent does not."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+    except OSError:
+        return False
+    return status.rpartition(")")[2].split()[0] != "Z"
+
+
 def _pid_file() -> Path:
-    return cache_directory() / "dockerd.pid"
+    return cache_directory() / DAEMON_RECORD

@@ -8,18 +8,19 @@ from collections.abc import Collection
 
 from rackwright.errors import RackwrightError
 from rackwright.lab import access
-from rackwright.lab.cache import cache_directory, exclusive
+from rackwright.lab.cache import empty_cache, exclusive
 from rackwright.lab.containers import ensure_gateway, ensure_host, ensure_network, refuse_other_release
-from rackwright.lab.daemon import ensure_daemon
+from rackwright.lab.daemon import ensure_daemon, require_programs
 from rackwright.lab.docker import docker, execute, inspect, names
 from rackwright.lab.images import architecture, ensure_image
 from rackwright.lab.mirror import find_mirror
-from rackwright.lab.model import RELEASES, Lab, LabHost
+from rackwright.lab.model import LAB_LABEL, RELEASES, Lab, LabHost
 from rackwright.lab.progress import Board, in_parallel
 from rackwright.lab.recipe import gateway_recipe, host_recipe
 from rackwright.lab.shared import ensure_shared, remove_shared_if_unused
 
-BOOT_SECONDS = 120
+# A boot takes 5 s on an idle machine with two cores.
+BOOT_SECONDS = 240
 
 
 def up(lab: Lab, release: str, only: Collection[str], board: Board) -> None:
@@ -32,9 +33,10 @@ def up(lab: Lab, release: str, only: Collection[str], board: Board) -> None:
         board: Where progress is shown.
 
     Raises:
-        RackwrightError: Something is missing, cannot be built, or does not come up in 120 s.
+        RackwrightError: Something is missing, cannot be built, or does not come up in 240 s.
     """
     hosts = chosen(lab, only)
+    require_programs()
     with board.step("Docker") as step:
         step.say("started" if ensure_daemon() else "answers")
     refuse_other_release(hosts, release)
@@ -70,11 +72,13 @@ def down(lab: Lab) -> int:
     """Remove everything of a lab, and what labs share when it was the last; returns how many containers went.
 
     Raises:
-        RackwrightError: Docker refuses.
+        RackwrightError: Docker does not answer, or refuses.
     """
-    if docker("version", check=False, timeout=30).returncode != 0:
+    if shutil.which("docker") is None:
         shutil.rmtree(lab.directory, ignore_errors=True)
         return 0
+    # What a stopped daemon keeps would come back with it.
+    ensure_daemon()
     with exclusive("shared"):
         containers = names("container", lab.label)
         in_parallel(containers, _remove_container)
@@ -93,13 +97,13 @@ def purge() -> None:
     Raises:
         RackwrightError: Another lab still uses them.
     """
-    others = names("container", "rackwright.lab")
+    others = names("container", LAB_LABEL)
     if others:
         raise RackwrightError(f"other labs still run: {', '.join(others)}", hint="take them down first")
     listed = docker("image", "ls", "--quiet", "--filter", "label=rackwright.image").stdout.split()
     for image in sorted(set(listed)):
         docker("image", "rm", "--force", image)
-    shutil.rmtree(cache_directory(), ignore_errors=True)
+    empty_cache()
 
 
 def chosen(lab: Lab, only: Collection[str]) -> list[LabHost]:
