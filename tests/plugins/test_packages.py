@@ -129,7 +129,7 @@ def test_the_names_that_apt_does_not_know() -> None:
             "check package_proxy",
         ),
         ("E: You don't have enough free space in /var/cache/apt/archives/.", "the disk is full"),
-        ("E: Held packages were changed and -y was used without --allow-change-held-packages.", "unhold"),
+        ("The following held packages will be changed:\n  sl bc\n0 upgraded\n", "apt-mark unhold sl bc"),
         (
             "dpkg: error processing package x: installed x package post-installation script failed",
             "own script",

@@ -157,6 +157,7 @@ _UNKNOWN = (
     re.compile(r"^E: Version '(?P<version>[^']+)' for '(?P<name>[^']+)' was not found", re.MULTILINE),
     re.compile(r"^E: Release '(?P<version>[^']+)' for '(?P<name>[^']+)' was not found", re.MULTILINE),
 )
+_HELD = re.compile(r"^The following held packages will be changed:\n((?:  .*\n)+)", re.MULTILINE)
 _SIMULATED = re.compile(r"^Inst (?P<name>\S+) (?:\[(?P<old>[^\]]+)\] )?\((?P<new>\S+)", re.MULTILINE)
 
 
@@ -186,6 +187,12 @@ def explain(output: str) -> str:
             f"apt offers no {', '.join(unknown)}: check the spelling, the repositories of this host "
             "and whether the package proxy carries them"
         )
+    held = _HELD.search(output)
+    if held:
+        names = held[1].split()
+        return (
+            f"{', '.join(names)}: on hold, yet to be changed; release it: apt-mark unhold {' '.join(names)}"
+        )
     causes = (
         (r"Could not get lock|Unable to lock", "another program kept the package database locked; try again"),
         (
@@ -193,10 +200,6 @@ def explain(output: str) -> str:
             "the packages cannot be fetched: check package_proxy and this host's firewall",
         ),
         (r"No space left on device|don't have enough free space", "the disk is full: free some space first"),
-        (
-            r"Held packages were changed",
-            "a held package would have to change: release it: apt-mark unhold",
-        ),
         (r"NO_PUBKEY|is not signed", "a repository is not signed by a known key: install its key first"),
         (r"unmet dependencies|held broken packages", "the packages do not fit each other"),
         (r"post-installation script|Sub-process /usr/bin/dpkg", "a package's own script failed"),
