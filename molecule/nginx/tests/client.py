@@ -1,0 +1,84 @@
+"""Runs on the client's machine: sends the requests it is given as JSON and prints what came back."""
+
+import base64
+import contextlib
+import http.client
+import json
+import socket
+import ssl
+import sys
+import time
+from typing import Any
+
+Job = dict[str, Any]
+
+
+def connect(job: Job) -> socket.socket:
+    """Return a connected socket, over TLS unless the job says otherwise."""
+    source = (job["source"], 0) if job.get("source") else None
+    raw = socket.create_connection((job["address"], job["port"]), timeout=30, source_address=source)
+    raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if not job.get("tls", True):
+        return raw
+    context = ssl.create_default_context(cadata=job["ca"])
+    if "version" in job:
+        context.minimum_version = context.maximum_version = ssl.TLSVersion[job["version"]]
+        context.set_ciphers(job.get("ciphers", "DEFAULT:@SECLEVEL=0"))
+    context.check_hostname = "sni" in job
+    if job.get("anyone"):
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context.wrap_socket(raw, server_hostname=job.get("sni"))
+
+
+def once(job: Job, connection: http.client.HTTPConnection) -> Job:
+    """Send one request; return status, headers, body and when each part of the body came."""
+    body = b"x" * job["size"] if "size" in job else None
+    started = time.monotonic()
+    headers = {"Host": job["host"], **job.get("headers", {})}
+    # A server that refuses may answer before it has read the whole body: the answer is still to be read.
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        connection.request(job.get("method", "GET"), job.get("path", "/"), body=body, headers=headers)
+    response = connection.getresponse()
+    parts, times = [], []
+    while part := response.read1(65536):
+        parts.append(part)
+        times.append(time.monotonic() - started)
+    data = b"".join(parts)
+    return {
+        "status": response.status,
+        "headers": {name.lower(): value for name, value in response.getheaders()},
+        "body": data.decode(errors="replace"),
+        "times": times,
+    }
+
+
+def run(job: Job) -> Job:
+    """Do one job; an error is an answer, too."""
+    try:
+        stream = connect(job)
+        tls = stream.version() if isinstance(stream, ssl.SSLSocket) else None
+        connection = http.client.HTTPConnection(job["address"])
+        connection.sock = stream
+        return {"tls": tls, **once(job, connection)}
+    except (OSError, http.client.HTTPException) as error:
+        return {"error": f"{type(error).__name__}: {error}"}
+
+
+def flood(job: Job) -> Job:
+    """Send `repeat` requests within milliseconds, on connections opened before; return all answers."""
+    request = f"GET {job['path']} HTTP/1.1\r\nHost: {job['host']}\r\nConnection: close\r\n\r\n".encode()
+    streams = [connect(job) for _ in range(job["repeat"])]
+    for stream in streams:
+        stream.sendall(request)
+    answers = []
+    for stream in streams:
+        response = http.client.HTTPResponse(stream)
+        response.begin()
+        headers = {name.lower(): value for name, value in response.getheaders()}
+        body = response.read().decode(errors="replace")
+        answers.append({"status": response.status, "headers": headers, "body": body})
+    return {"answers": answers}
+
+
+task = json.loads(base64.b64decode(sys.argv[1]))
+sys.stdout.write(json.dumps(flood(task) if "repeat" in task else run(task)))
