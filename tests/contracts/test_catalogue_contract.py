@@ -12,7 +12,7 @@ from rackwright.catalogue.model import Caller, Metrics, Nothing
 
 @pytest.fixture(scope="module")
 def catalogue(root: Path) -> Catalogue:
-    values = {}
+    values: dict[str, object] = {}
     for name in ("services", "zones"):
         values |= yaml.safe_load((root / f"group_vars/all/{name}.yml").read_text(encoding="utf-8"))
     return load_catalogue(values["services"], values["zone_policy"])

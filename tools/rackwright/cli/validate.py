@@ -40,8 +40,6 @@ def validate(inventory: tuple[Path, ...], as_json: bool) -> None:
             table.add_row(str(number), variable, *map(Text, (finding.value, finding.rule, finding.hint)))
         console().print(table)
     else:
-        console().print(
-            "[green]The input is sound.[/green]", f"({', '.join(map(str, inventory))})"
-        )
+        console().print("[green]The input is sound.[/green]", f"({', '.join(map(str, inventory))})")
     if findings:
         raise click.exceptions.Exit(1)

@@ -130,7 +130,6 @@ def prepare_ansible() -> None:
     operator has set stays.
     """
     os.environ.setdefault("ANSIBLE_CONFIG", str(repository_root() / "ansible.cfg"))
-    os.environ.setdefault("ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED", "true")
 
 
 def load_inventory(sources: Sequence[Path], vault_secrets: AnsibleObject = None) -> Inventory:
@@ -147,6 +146,7 @@ def load_inventory(sources: Sequence[Path], vault_secrets: AnsibleObject = None)
     prepare_ansible()
     # Ansible reads its configuration on import, so it is imported after that is settled, and commands that
     # need no inventory start without it.
+    from ansible import constants  # noqa: PLC0415
     from ansible.errors import AnsibleError  # noqa: PLC0415
     from ansible.inventory.manager import InventoryManager  # noqa: PLC0415
     from ansible.parsing.dataloader import DataLoader  # noqa: PLC0415
@@ -162,6 +162,8 @@ def load_inventory(sources: Sequence[Path], vault_secrets: AnsibleObject = None)
     # Without it no lookup of a collection is found, `ansible.builtin` included. A play has done it already.
     if AnsibleCollectionConfig.collection_finder is None:
         init_plugin_loader()
+    # A source that cannot be parsed would be a warning and a site without hosts.
+    constants.INVENTORY_ANY_UNPARSED_IS_FAILED = True
     loader = DataLoader()
     loader.set_basedir(str(repository_root()))
     try:
