@@ -13,6 +13,7 @@ from rackwright.lab.containers import ensure_gateway, ensure_host, ensure_networ
 from rackwright.lab.daemon import ensure_daemon, require_programs
 from rackwright.lab.docker import docker, execute, inspect, names
 from rackwright.lab.images import architecture, ensure_image
+from rackwright.lab.kernel import ensure_inotify
 from rackwright.lab.mirror import find_mirror
 from rackwright.lab.model import LAB_LABEL, RELEASES, Lab, LabHost
 from rackwright.lab.progress import Board, in_parallel
@@ -38,7 +39,8 @@ def up(lab: Lab, release: str, only: Collection[str], board: Board) -> None:
     hosts = chosen(lab, only)
     require_programs()
     with board.step("Docker") as step:
-        step.say("started" if ensure_daemon() else "answers")
+        notes = ["started" if ensure_daemon() else "answers", ensure_inotify()]
+        step.say(", ".join(filter(None, notes)))
     refuse_other_release(hosts, release)
     images = _build_images(release, board)
     with board.step("Networks"), exclusive("shared"):
