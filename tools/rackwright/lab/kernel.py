@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 INOTIFY_INSTANCES = Path("/proc/sys/fs/inotify/max_user_instances")
-# systemd takes some ten for each machine; the usual 128 are used up by two labs, whose units then fail at boot.
+# systemd takes some ten for each machine. Two labs use up the usual 128, and units then fail at boot.
 WANTED_INSTANCES = 4096
 
 
