@@ -68,7 +68,7 @@ def serve(settings: Settings) -> None:
             target=_serve_metrics, args=(figures, metrics_socket), name="metrics", daemon=True
         )
         metrics_thread.start()
-        _Supervisor(api, sockets=[api_socket]).run()
+        _Supervisor(api, figures, sockets=[api_socket]).run()
 
 
 @click.command("serve")
@@ -79,6 +79,17 @@ def command() -> None:
 
 class _Supervisor(Multiprocess):
     """Uvicorn's supervisor, which also tells systemd when the workers serve."""
+
+    def __init__(self, api: uvicorn.Config, figures: uvicorn.Config, *, sockets: list[socket.socket]) -> None:
+        super().__init__(api, sockets)
+        self._figures = figures
+
+    def handle_hup(self) -> None:
+        # A renewed certificate: successors of the workers read it, this process's own port needs it told.
+        figures = self._figures
+        if figures.ssl is not None and figures.ssl_certfile is not None:
+            figures.ssl.load_cert_chain(figures.ssl_certfile, figures.ssl_keyfile)
+        super().handle_hup()
 
     def init_processes(self) -> None:
         super().init_processes()

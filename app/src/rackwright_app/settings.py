@@ -92,7 +92,7 @@ class Redis(Section):
     password: SecretStr = SecretStr("")
     tls: bool = True
     ca: Path | None = None
-    prefix: str = "app:"
+    prefix: str = "rackwright:app:"
     timeout_seconds: PositiveFloat = 2
 
     @model_validator(mode="after")

@@ -1,0 +1,45 @@
+"""Installs a release of the app: the half that runs on the control node."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible ships no types
+    """Asks the host whether it has the release; sends the archive only when it has not."""
+
+    TRANSFERS_FILES = True
+    _supports_check_mode = True
+
+    def run(self, tmp: None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Run the task.
+
+        Args:
+            tmp: Unused; kept by Ansible for old plugins.
+            task_vars: The variables of the host.
+
+        Returns:
+            The module's result: changed, release, previous, reason.
+        """
+        super().run(tmp, task_vars)
+        arguments = dict(self._task.args)
+        archive = Path(str(arguments.pop("archive", "")))
+        if not archive.is_absolute() or not archive.is_file():
+            raise AnsibleActionFail(
+                f"app_release: archive: {str(archive)!r} is no file of the control node; "
+                "give the path that `rackwright wheelhouse build` prints"
+            )
+        first: dict[str, Any] = self._execute_module(module_args=arguments, task_vars=task_vars)
+        if first.get("failed") or not first.pop("waiting", False):
+            return first
+        directory = self._make_tmp_path()
+        upload = self._connection._shell.join_path(directory, "release.tar")  # noqa: SLF001 - Ansible's own way
+        self._transfer_file(str(archive), upload)
+        second: dict[str, Any] = self._execute_module(
+            module_args={**arguments, "upload": upload}, task_vars=task_vars
+        )
+        return second

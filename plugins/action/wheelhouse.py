@@ -1,0 +1,66 @@
+"""The archive of the app for a host's Python, made on the control node; no remote call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+from rackwright.errors import RackwrightError
+from rackwright.wheelhouse.build import ensure_wheelhouse
+
+DOCUMENTATION = r"""
+---
+module: wheelhouse
+short_description: The app and all it needs as one archive
+description:
+  - Makes the archive on the control node, or finds the one that was made of the same inputs.
+  - It becomes the variable C(app_wheelhouse), as the role C(app) takes it.
+options:
+  python:
+    description: Version of the host's Python (C(host_facts.python)).
+    type: str
+    required: true
+  arch:
+    description: The host's machine (C(host_facts.architecture)).
+    type: str
+    default: x86_64
+attributes:
+  check_mode: {support: full, description: It is made in check mode too, since it touches no host.}
+author: [Rackwright]
+"""
+
+EXAMPLES = r"""
+- name: Pack the app
+  wheelhouse:
+    python: "{{ host_facts.python }}"
+    arch: "{{ host_facts.architecture }}"
+"""
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible ships no types
+    """Calls `rackwright.wheelhouse`."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+    _supports_check_mode = True
+    _VALID_ARGS = frozenset({"python", "arch"})
+
+    def run(self, tmp: None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Run the task.
+
+        Args:
+            tmp: Unused; kept by Ansible for old plugins.
+            task_vars: The variables of the host.
+
+        Returns:
+            The archive, as a fact and as the result.
+        """
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        python = str(self._task.args.get("python", ""))
+        try:
+            made = ensure_wheelhouse(python, str(self._task.args.get("arch", "x86_64"))).as_dict()
+        except RackwrightError as error:
+            raise AnsibleActionFail(f"wheelhouse: {error}") from error
+        return result | {"changed": False, "ansible_facts": {"app_wheelhouse": made}, **made}
