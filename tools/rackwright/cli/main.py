@@ -27,6 +27,7 @@ COMMANDS: dict[str, str] = {
     "secrets": "rackwright.cli.secrets:secrets",
     "size": "rackwright.cli.size:size",
     "token": "rackwright.cli.token:token",
+    "wheelhouse": "rackwright.cli.wheelhouse:wheelhouse",
 }
 
 
