@@ -1,5 +1,7 @@
 """Something listens on every port of every machine, so that only the firewall can keep a caller out."""
 
+from collections.abc import Iterator
+
 import pytest
 from machines import BY_HAND, CONTAINER, Machines
 
@@ -34,3 +36,15 @@ def opened_by_hand(machines: Machines) -> int:
     """A port that somebody opened on data1 with nft."""
     machines.inside("data1", f"nft add rule inet rackwright inbound tcp dport {BY_HAND} accept")
     return BY_HAND
+
+
+@pytest.fixture
+def sources_without_a_firewall(machines: Machines) -> Iterator[None]:
+    """Every machine may open anything for the time of one test."""
+    for host in machines.site.hosts:
+        machines.inside(host, "nft insert rule inet rackwright output accept")
+    yield
+    code, output = machines.apply("platform")
+    assert code == 0, output
+    # What was put in by hand is gone everywhere.
+    assert output.count("changed=1") == len(machines.site.hosts)

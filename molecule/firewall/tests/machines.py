@@ -70,7 +70,7 @@ class Machines:
             host,
             "systemctl is-active -q firewall-test-listeners"
             " || systemd-run -q --collect --unit=firewall-test-listeners"
-            f" /usr/bin/python3 /run/firewall-test-listeners.py {ports}",
+            f" /usr/bin/python3 /run/firewall-test-listeners.py {self.addresses[host]} {ports}",
         )
 
     def probe(

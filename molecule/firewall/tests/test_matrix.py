@@ -1,5 +1,6 @@
 """Who reaches what: every machine connects to every port, and the catalogue says what must come out."""
 
+import pytest
 from machines import UNDECLARED, Machines
 
 from rackwright.catalogue.probes import probe_matrix
@@ -31,6 +32,19 @@ def test_every_pair_of_machines_is_as_the_catalogue_says(machines: Machines, all
     assert wrong == {}
     # The catalogue that this lab has: neither everything nor nothing is open.
     assert 0 < sum(expected.values()) < len(expected) / 4
+
+
+@pytest.mark.usefixtures("sources_without_a_firewall")
+def test_the_host_that_is_called_decides_alone(machines: Machines, all_targets: Targets) -> None:
+    # Somebody who has taken a machine takes its own rules away first. What is open to anybody stays open.
+    declared = probe_matrix(machines.site, UNDECLARED)
+    expected = {
+        (source, host, port): allowed or declared["outside1", host, port]
+        for (source, host, port), allowed in declared.items()
+    }
+    answers = machines.probe(machines.containers, all_targets)
+    found = {pair: answers[pair[0]][machines.addresses[pair[1]], pair[2]] for pair in expected}
+    assert {pair: found[pair] for pair in expected if (found[pair] == "open") != expected[pair]} == {}
 
 
 def test_outside_reaches_the_edge_by_http_and_https_only(machines: Machines, all_targets: Targets) -> None:
