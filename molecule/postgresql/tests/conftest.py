@@ -1,0 +1,86 @@
+"""The data host, and a client: statements come from app1, as the app's do."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import testinfra
+from testinfra.host import Host
+
+from rackwright.site.inventory import Inventory, load_inventory
+from rackwright.site.load import site_of
+from rackwright.sizing.report import ServiceReport, size_site
+
+SOURCES = [Path(source) for source in os.environ["RACKWRIGHT_INVENTORY"].split(":")]
+
+
+@pytest.fixture(scope="session")
+def inventory() -> Inventory:
+    """The site's inventory, with its vault."""
+    return load_inventory(SOURCES)
+
+
+@pytest.fixture(scope="session")
+def variables(inventory: Inventory) -> Mapping[str, Any]:
+    """What the inventory says of the data host."""
+    return inventory.hosts["data1"].variables
+
+
+@pytest.fixture(scope="session")
+def sized(inventory: Inventory) -> dict[str, ServiceReport]:
+    """What the sizing functions say for the data host's services."""
+    (report,) = (host for host in size_site(inventory, site_of(inventory)) if host.name == "data1")
+    return {service.name: service for service in report.services}
+
+
+@pytest.fixture(scope="session")
+def connect(inventory: Inventory) -> Callable[[str], Host]:
+    """A function that gives a testinfra host, root by sudo."""
+
+    def connected(name: str) -> Host:
+        found = inventory.hosts[name].variables
+        return testinfra.get_host(
+            f"ssh://{found['ansible_user']}@{found['ansible_host']}",
+            ssh_identity_file=found["ansible_ssh_private_key_file"],
+            ssh_extra_args=found["ansible_ssh_common_args"],
+            controlpersist=60,
+            sudo=True,
+        )
+
+    return connected
+
+
+@pytest.fixture(scope="session")
+def data(connect: Callable[[str], Host]) -> Host:
+    """The host that PostgreSQL and Redis run on."""
+    return connect("data1")
+
+
+@pytest.fixture(scope="session")
+def client(connect: Callable[[str], Host]) -> Host:
+    """A host that may call, with the programs that speak to both."""
+    host = connect("app1")
+    if not host.exists("psql") or not host.exists("redis-cli"):
+        install = (
+            "apt-get update -qq && apt-get install -qq --no-install-recommends postgresql-client redis-tools"
+        )
+        host.run_expect([0], install)
+    return host
+
+
+@pytest.fixture(scope="session")
+def ask(data: Host) -> Callable[..., str]:
+    """Asks the server on its own host, as the superuser."""
+
+    def asked(sql: str, database: str = "postgres") -> str:
+        done = data.run(
+            "cd / && sudo -u postgres psql -X -A -t -v ON_ERROR_STOP=1 -d %s -c %s", database, sql
+        )
+        assert done.rc == 0, done.stderr
+        return str(done.stdout.strip())
+
+    return asked
