@@ -14,9 +14,9 @@ export PYTHONWARNINGS ?= default
 
 # What Debian must have for the lab and the tests; versions are the release's.
 PACKAGES := python3 python3-venv docker.io mmdebstrap openssh-client iproute2 \
-            git ca-certificates postgresql redis-server
+            git ca-certificates debian-archive-keyring postgresql redis-server
 
-.PHONY: help packages venv demo lab-down test lint ruff mypy yaml ansible-lint unit molecule bench lock docs clean
+.PHONY: help packages venv demo lab-down test lint ruff mypy yaml ansible-lint unit test-lab molecule bench lock docs clean
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,7 +44,7 @@ lab-down: venv ## remove the lab
 	$(BIN)/rackwright lab down -i $(INVENTORY)
 
 test: venv ## lint, unit and contract tests, molecule scenarios
-	tools/run-tests lint unit $(addprefix molecule-,$(SCENARIOS))
+	tools/run-tests lint unit test-lab $(addprefix molecule-,$(SCENARIOS))
 
 lint: ruff mypy yaml ansible-lint ## all static checks
 
@@ -62,7 +62,10 @@ ansible-lint: venv
 	$(BIN)/ansible-lint --offline --strict
 
 unit: venv ## unit, plugin and contract tests, and the app's own
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -m "not lab"
+
+test-lab: venv ## the lab itself, with two machines of its own
+	$(BIN)/python -m pytest -q -m lab
 
 molecule-%: venv ## one molecule scenario, e.g. make molecule-firewall
 	$(BIN)/molecule test --scenario-name $*

@@ -1,9 +1,8 @@
-"""A lab of two hosts, for real: about 20 s with the images there. Runs when RACKWRIGHT_TEST_LAB is set."""
+"""A lab of two hosts, for real: about 20 s with the images there. Run by `make test-lab`."""
 
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -21,7 +20,7 @@ from rackwright.site.paths import repository_root
 
 pytestmark = [
     pytest.mark.lab,
-    pytest.mark.skipif("RACKWRIGHT_TEST_LAB" not in os.environ, reason="RACKWRIGHT_TEST_LAB is not set"),
+    pytest.mark.lab,
 ]
 
 PORT = 7777

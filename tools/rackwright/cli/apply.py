@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from rackwright.cli.options import inventory_option
+from rackwright.cli.tables import console
 from rackwright.operations.apply import apply_site
 
 
@@ -30,6 +30,6 @@ def command(
         *(["--limit", limit] if limit else []),
         *(["--tags", tags] if tags else []),
     ]
-    run = apply_site(Console(), playbook, inventory, arguments)
+    run = apply_site(console(), playbook, inventory, arguments)
     if not run.successful:
         raise SystemExit(run.exit_code or 1)

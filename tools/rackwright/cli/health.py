@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from rackwright.cli.options import inventory_option, json_option
+from rackwright.cli.tables import console
 from rackwright.operations.health import as_table, health, to_json
 
 
@@ -21,6 +21,6 @@ def command(inventory: tuple[Path, ...], as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(to_json(found), indent=2))
     else:
-        Console().print(as_table(found))
+        console().print(as_table(found))
     if not all(entry.ok for entry in found):
         raise SystemExit(1)

@@ -7,9 +7,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from rackwright.cli.options import inventory_option, json_option
+from rackwright.cli.tables import console
 from rackwright.operations.smoke import as_table, smoke
 
 
@@ -23,9 +23,9 @@ def command(inventory: tuple[Path, ...], as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"ok": ok, "steps": [asdict(step) for step in steps]}, indent=2))
     else:
-        console = Console()
-        console.print(as_table(steps))
+        out = console()
+        out.print(as_table(steps))
         passed = sum(step.ok for step in steps)
-        console.print(f"\nsmoke tests: {passed} passed, {len(steps) - passed} failed")
+        out.print(f"\nsmoke tests: {passed} passed, {len(steps) - passed} failed")
     if not ok:
         raise SystemExit(1)

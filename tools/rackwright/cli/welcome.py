@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from rich.console import Console
 from rich.panel import Panel
 
 from rackwright.cli.options import inventory_option
+from rackwright.cli.tables import console
 from rackwright.operations.health import as_table, health
 from rackwright.operations.welcome import welcome_text
 
@@ -17,10 +17,10 @@ from rackwright.operations.welcome import welcome_text
 @inventory_option
 def command(inventory: tuple[Path, ...]) -> None:
     """Say where the platform is, how to get a token and ask it something, and how every service is."""
-    console = Console()
+    out = console()
     found, _run = health(inventory)
-    console.print(as_table(found))
-    console.print(
+    out.print(as_table(found))
+    out.print(
         Panel(welcome_text(inventory), title="Your private AI platform", expand=False, highlight=False)
     )
     if not all(entry.ok for entry in found):

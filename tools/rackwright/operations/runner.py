@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -93,7 +95,12 @@ def run_playbook(
         playbook=str(root / playbook),
         inventory=[str(source.resolve()) for source in inventories],
         cmdline=" ".join(arguments) or None,
-        envvars={"ANSIBLE_CONFIG": str(root / "ansible.cfg"), "ANSIBLE_FORCE_COLOR": "0"},
+        envvars={
+            "ANSIBLE_CONFIG": str(root / "ansible.cfg"),
+            "ANSIBLE_FORCE_COLOR": "0",
+            # Works also where the virtual environment is not activated.
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+        },
         event_handler=handle,
         cancel_callback=cancelled,
         quiet=True,

@@ -75,8 +75,9 @@ def smoke(inventories: Sequence[Path]) -> tuple[list[Step], Run]:
 def as_table(steps: Sequence[Step]) -> Table:
     """Return the steps for people."""
     table = Table(box=None, padding=(0, 2), show_edge=False)
-    for column in ("from", "step", ""):
-        table.add_column(column, no_wrap=True)
+    table.add_column("from", no_wrap=True)
+    table.add_column("step", overflow="fold")
+    table.add_column("", no_wrap=True)
     table.add_column("seen", overflow="fold")
     for step in steps:
         mark = Text("ok", style="green") if step.ok else Text("FAILED", style="bold red")
