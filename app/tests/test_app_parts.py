@@ -114,6 +114,15 @@ def test_settings_come_from_all_sources(monkeypatch: pytest.MonkeyPatch) -> None
     assert (settings.workers, settings.database.sslmode, settings.redis.tls) == (2, "verify-full", True)
 
 
+@pytest.mark.parametrize("variable", ["CREDENTIALS_DIRECTORY", "RACKWRIGHT_APP_SECRETS"])
+def test_secrets_come_from_a_credential_or_a_file(
+    files: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", "/nonexistent")
+    monkeypatch.setenv(variable, str(files if variable.startswith("C") else files / "secrets.json"))
+    assert load_settings().redis.password.get_secret_value() == "redis-password"
+
+
 @pytest.mark.usefixtures("files")
 def test_secrets_do_not_show() -> None:
     shown = repr(load_settings())

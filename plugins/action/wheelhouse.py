@@ -16,7 +16,7 @@ module: wheelhouse
 short_description: The app and all it needs as one archive
 description:
   - Makes the archive on the control node, or finds the one that was made of the same inputs.
-  - It becomes the variable C(app_wheelhouse), as the role C(app) takes it.
+  - The result's C(wheelhouse) is what the role C(app) takes as C(app_wheelhouse).
 options:
   python:
     description: Version of the host's Python (C(host_facts.python)).
@@ -36,6 +36,7 @@ EXAMPLES = r"""
   wheelhouse:
     python: "{{ host_facts.python }}"
     arch: "{{ host_facts.architecture }}"
+  register: packed    # the role gets packed.wheelhouse
 """
 
 
@@ -55,7 +56,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible ships no types
             task_vars: The variables of the host.
 
         Returns:
-            The archive, as a fact and as the result.
+            The archive, as `wheelhouse`.
         """
         result: dict[str, Any] = super().run(tmp, task_vars)
         python = str(self._task.args.get("python", ""))
@@ -63,4 +64,4 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible ships no types
             made = ensure_wheelhouse(python, str(self._task.args.get("arch", "x86_64"))).as_dict()
         except RackwrightError as error:
             raise AnsibleActionFail(f"wheelhouse: {error}") from error
-        return result | {"changed": False, "ansible_facts": {"app_wheelhouse": made}, **made}
+        return result | {"changed": False, "wheelhouse": made}

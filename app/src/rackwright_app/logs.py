@@ -41,8 +41,12 @@ def log_config(level: str) -> dict[str, Any]:
             "stdout": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "json"}
         },
         "root": {"handlers": ["stdout"], "level": level.upper()},
-        # httpx tells every request of the engine's at level info; ours says it once, with its outcome.
-        "loggers": {"httpx": {"level": "WARNING"}, "uvicorn": {"level": level.upper()}},
+        # httpx tells every request to an engine, Alembic every step of its own: ours say each once.
+        "loggers": {
+            "httpx": {"level": "WARNING"},
+            "alembic": {"level": "WARNING"},
+            "uvicorn": {"level": level.upper()},
+        },
     }
 
 

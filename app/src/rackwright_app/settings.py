@@ -1,8 +1,8 @@
 """What an operator can set, and where each value comes from.
 
-Three sources, the first one wins: environment (``RACKWRIGHT_APP_DATABASE__HOST``), the secrets file that
-systemd hands over (``$CREDENTIALS_DIRECTORY/secrets.json``), the configuration file
-(``$RACKWRIGHT_APP_CONFIG``, TOML). They are merged key by key, so that a password may stand in another file
+Three sources, the first one wins: environment (``RACKWRIGHT_APP_DATABASE__HOST``), the secrets file (JSON:
+a systemd credential of the name ``secrets.json``, else ``$RACKWRIGHT_APP_SECRETS``), the configuration file
+(TOML, ``$RACKWRIGHT_APP_CONFIG``). They are merged key by key, so that a password may stand in another file
 than the host it belongs to.
 """
 
@@ -36,7 +36,7 @@ from pydantic_settings import (
 )
 
 DEFAULT_CONFIG = Path("/etc/rackwright/app/app.toml")
-CREDENTIAL_NAME = "secrets.json"
+DEFAULT_SECRETS = Path("/etc/rackwright/app/secrets.json")
 MINIMUM_KEY_BYTES = 32
 
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -209,13 +209,19 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Orders the sources: arguments, environment, secrets file, configuration file."""
         config = Path(os.environ.get("RACKWRIGHT_APP_CONFIG", DEFAULT_CONFIG))
-        credentials = os.environ.get("CREDENTIALS_DIRECTORY")
-        secrets = (
-            (JsonConfigSettingsSource(settings_cls, Path(credentials) / CREDENTIAL_NAME),)
-            if credentials
-            else ()
+        return (
+            init_settings,
+            env_settings,
+            JsonConfigSettingsSource(settings_cls, _secrets_file()),
+            TomlConfigSettingsSource(settings_cls, config),
         )
-        return (init_settings, env_settings, *secrets, TomlConfigSettingsSource(settings_cls, config))
+
+
+def _secrets_file() -> Path:
+    credentials = os.environ.get("CREDENTIALS_DIRECTORY")
+    if credentials and (found := Path(credentials, DEFAULT_SECRETS.name)).exists():
+        return found
+    return Path(os.environ.get("RACKWRIGHT_APP_SECRETS", DEFAULT_SECRETS))
 
 
 def load_settings() -> Settings:
