@@ -253,7 +253,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    nft = module.get_bin_path("nft", opt_dirs=["/usr/sbin"])
+    nft = module.get_bin_path("nft")
     if nft is None and not module.check_mode:
         module.fail_json(msg="nft is not there: the role's packages (nftables) must be installed first")
     elif module.params["phase"] == "apply":

@@ -104,7 +104,7 @@ checks:
 
 CHECK = {
     "service": {"type": "str", "required": True},
-    "kind": {"type": "str", "required": True, "choices": list(KINDS)},
+    "kind": {"type": "str", "required": True, "choices": [*KINDS, "unit"]},
     "address": {"type": "str"},
     "port": {"type": "int"},
     "path": {"type": "str", "default": "/"},
@@ -115,7 +115,7 @@ CHECK = {
     "container": {"type": "str"},
 }
 NEEDED = [
-    *(("kind", kind, ("address", "port")) for kind in KINDS if kind not in ("container", "unit")),
+    *(("kind", kind, ("address", "port")) for kind in KINDS if kind != "container"),
     ("kind", "container", ("container",)),
     ("kind", "unit", ("unit",)),
 ]
@@ -124,27 +124,28 @@ NEEDED = [
 def ask(check: dict[str, Any], context: Context) -> dict[str, Any]:
     """Asks once; never raises."""
     started = time.monotonic()
-    answer, trouble, latency = Answer(""), "", None
+    answer, troubles, latency, state = Answer(""), [], None, None
     try:
-        answer = KINDS[check["kind"]](check, context)
-        latency = round((time.monotonic() - started) * 1000, 1)
+        if check["kind"] in KINDS:
+            answer = KINDS[check["kind"]](check, context)
+            latency = round((time.monotonic() - started) * 1000, 1)
         if check["container"] and check["kind"] != "container":
             ask_container(check, context)
     except (ProbeError, OSError, ValueError) as error:
-        trouble = str(error) or type(error).__name__
-    state = None
+        troubles.append(str(error) or type(error).__name__)
     if check["unit"]:
         try:
             state = unit_state(check["unit"], context)
         except ProbeError as error:
             state = str(error)
-        if not state.startswith(("active", "reloading")) and check["kind"] != "unit":
-            trouble = "; ".join(filter(None, (trouble, f"{check['unit']} is {state}")))
+        # What answers on the port may be somebody else.
+        if not state.startswith(("active", "reloading")):
+            troubles.append(f"{check['unit']} is {state}")
     return {
         "service": check["service"],
         "kind": check["kind"],
-        "ok": not trouble,
-        "detail": trouble or answer.detail,
+        "ok": not troubles,
+        "detail": "; ".join(troubles) or answer.detail or f"{check['unit']} is {state}",
         "latency_ms": latency,
         "unit_state": state,
         "certificate_days": answer.certificate_days,

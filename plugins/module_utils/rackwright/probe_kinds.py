@@ -56,6 +56,7 @@ def connect(check: dict[str, Any], context: Context) -> socket.socket:
 def secure(connection: socket.socket, check: dict[str, Any], context: Context) -> ssl.SSLSocket:
     """The connection in TLS, verified against the site's authority and the name or address asked for."""
     if not Path(context.ca_path).is_file():
+        connection.close()
         raise ProbeError(f"{context.ca_path} is missing: nothing to verify the certificate with")
     trust = ssl.create_default_context(cafile=context.ca_path)
     return trust.wrap_socket(connection, server_hostname=check.get("host") or check["address"])
@@ -161,14 +162,6 @@ def ask_container(check: dict[str, Any], context: Context) -> Answer:
     return Answer(f"container {health or 'running'}")
 
 
-def ask_unit(check: dict[str, Any], context: Context) -> Answer:
-    """Systemd says that the unit is active."""
-    state = unit_state(check["unit"], context)
-    if not state.startswith(("active", "reloading")):
-        raise ProbeError(f"{check['unit']} is {state}")
-    return Answer(f"{check['unit']} is {state}")
-
-
 def unit_state(unit: str, context: Context) -> str:
     """Active and sub state as systemd writes them, e.g. `active (running)`, or `not found`."""
     names = "LoadState,ActiveState,SubState"
@@ -214,5 +207,4 @@ KINDS = {
     "postgresql": ask_postgresql,
     "redis": ask_redis,
     "container": ask_container,
-    "unit": ask_unit,
 }
