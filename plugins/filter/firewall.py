@@ -15,6 +15,8 @@ from typing import Any
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 HIGHEST_PORT = 65535
+# In seconds.
+SHORTEST_ROLLBACK, LONGEST_ROLLBACK = 20, 600
 PROTOCOLS = ("tcp", "udp")
 FAMILIES = ((4, "ip", "ipv4_addr"), (6, "ip6", "ipv6_addr"))
 
@@ -130,11 +132,12 @@ def _flow_problems(where: str, flow: object, peers: str) -> list[str]:
     return problems + _network_problems(f"{where}.{peers}", flow.get(peers, []))
 
 
-def firewall_problems(rules: object) -> list[str]:
+def firewall_problems(rules: object, rollback_seconds: int = 45) -> list[str]:
     """Everything that is wrong with a host's rules, as sentences with variable, value, rule and remedy.
 
     Args:
         rules: what the role was given as `firewall_rules`.
+        rollback_seconds: what it was given as `firewall_rollback_seconds`.
 
     Returns:
         An empty list when the rules can be applied.
@@ -142,6 +145,12 @@ def firewall_problems(rules: object) -> list[str]:
     if not isinstance(rules, Mapping):
         return [f"firewall_rules is {rules!r}: it must be host_plan.firewall, a mapping"]
     problems = []
+    if not SHORTEST_ROLLBACK <= int(rollback_seconds) <= LONGEST_ROLLBACK:
+        problems.append(
+            f"firewall_rollback_seconds is {rollback_seconds}: it must be from {SHORTEST_ROLLBACK} (a new "
+            f"connection and the call need their time) to {LONGEST_ROLLBACK} (so long a host that is cut off "
+            "stays so); write 45"
+        )
     unknown = sorted(set(rules) - {"inbound", "outbound", "management_sources"})
     if unknown:
         problems.append(

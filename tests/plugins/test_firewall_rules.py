@@ -195,6 +195,11 @@ def test_wrong_input_is_named_with_its_remedy(filters: ModuleType, change: Rules
     assert words in problems[0]
 
 
+@pytest.mark.parametrize("seconds", [19, 601])
+def test_a_time_that_nobody_can_keep_is_refused(filters: ModuleType, seconds: int) -> None:
+    assert f"firewall_rollback_seconds is {seconds}" in filters.firewall_problems(RULES, seconds)[0]
+
+
 def test_right_input_has_no_problems(filters: ModuleType) -> None:
     assert filters.firewall_problems(RULES) == []
     assert filters.firewall_problems("all")
