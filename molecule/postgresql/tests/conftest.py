@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -84,3 +85,16 @@ def ask(data: Host) -> Callable[..., str]:
         return str(done.stdout.strip())
 
     return asked
+
+
+@pytest.fixture(scope="session")
+def holders(data: Host) -> Callable[..., list[str]]:
+    """Finds the files of the data host that hold a text, the whole journal included."""
+
+    def found(text: str, *directories: str) -> list[str]:
+        # Encoded, because sudo writes the command itself to the journal.
+        pattern = base64.b64encode(text.encode()).decode()
+        listing = f'grep -rlF -- "$(echo {pattern} | base64 -d)" {" ".join(directories)}'
+        return list(data.run(listing).stdout.split())
+
+    return found
