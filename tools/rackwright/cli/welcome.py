@@ -20,8 +20,6 @@ def command(inventory: tuple[Path, ...]) -> None:
     out = console()
     found, _run = health(inventory)
     out.print(as_table(found))
-    out.print(
-        Panel(welcome_text(inventory), title="Your private AI platform", expand=False, highlight=False)
-    )
+    out.print(Panel(welcome_text(inventory), title="Your private AI platform", expand=False, highlight=False))
     if not all(entry.ok for entry in found):
         raise SystemExit(1)

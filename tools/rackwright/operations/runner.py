@@ -108,8 +108,8 @@ def run_playbook(
     )
     seconds = time.monotonic() - started
     log = directory / "output.log"
-    with log.open("w", encoding="utf-8") as stream:
-        shutil.copyfileobj(outcome.stdout, stream)
+    with outcome.stdout as output, log.open("w", encoding="utf-8") as stream:
+        shutil.copyfileobj(output, stream)
     run = Run(playbook, outcome.status, outcome.rc, seconds, recap, log)
     _write_summary(run, directory)
     shutil.rmtree(directory / "artifacts", ignore_errors=True)
