@@ -18,6 +18,8 @@ FIXED_GROUPS = frozenset({"all", "ungrouped", "platform", "outside", "monitoring
 
 # A variable that only the inventory's own expressions read begins so.
 HELPER_PREFIX = "my_"
+# Molecule lays an inventory of its own, with its own variables, under every scenario's.
+MOLECULE_PREFIX = "molecule_"
 HELPER_HINT = (
     "correct its name or remove it (docs/variables.md); "
     f"a variable that only the inventory itself reads begins with {HELPER_PREFIX}"
@@ -52,7 +54,7 @@ def variable_findings(inventory: Inventory, secrets: Mapping[str, Value]) -> Ite
     """Yield variables of the inventory that nothing reads: misspelt ones, most often."""
     known = known_variables(secrets)
     for definition in inventory.definitions:
-        if definition.name in known or definition.name.startswith(HELPER_PREFIX):
+        if definition.name in known or definition.name.startswith((HELPER_PREFIX, MOLECULE_PREFIX)):
             continue
         meant = nearest(definition.name, known)
         yield Finding(
