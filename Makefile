@@ -74,7 +74,7 @@ molecule: venv ## all molecule scenarios
 	set -e; for s in $(SCENARIOS); do $(BIN)/molecule test --scenario-name $$s; done
 
 bench: venv ## speed against a plain shell script, as ratios
-	$(BIN)/python -m rackwright.bench
+	$(BIN)/rackwright bench
 
 lock: venv ## renew the lock files
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

@@ -1,0 +1,1 @@
+"""How fast the toolkit is beside a plain shell script that does the same work: `rackwright bench`."""
