@@ -27,10 +27,11 @@ packages: ## install the Debian packages that the control node lacks
 
 venv: $(VENV)/.complete ## make the virtual environment from the lock file
 
-$(VENV)/.complete: requirements.lock pyproject.toml | packages
+# The app's own lock is constrained by ours, so both fit into one environment.
+$(VENV)/.complete: requirements.lock app/requirements.lock pyproject.toml app/pyproject.toml | packages
 	python3 -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock -r app/requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e . -e app
 	touch $@
 
 demo: venv ## start the lab, run site.yml on it, prove it, say where to look
@@ -79,6 +80,8 @@ bench: venv ## speed against a plain shell script, as ratios
 lock: venv ## renew the lock files
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-emit-find-links --no-header --extra dev pyproject.toml --output-file requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-emit-find-links --no-header --constraint requirements.lock app/pyproject.toml --output-file app/requirements.lock
 
 docs: venv ## write the generated parts of the documentation
 	$(BIN)/rackwright docs
