@@ -64,6 +64,7 @@ ansible-lint: venv
 
 unit: venv ## unit, plugin and contract tests, and the app's own
 	$(BIN)/python -m pytest -q -m "not lab"
+	cd app && ../$(BIN)/python -m pytest -q
 
 test-lab: venv ## the lab itself, with two machines of its own
 	$(BIN)/python -m pytest -q -m lab

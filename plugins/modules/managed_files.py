@@ -128,10 +128,13 @@ EXAMPLES = r"""
     users: [{name: ledger, group: ledger, home: /var/lib/ledger, shell: /usr/sbin/nologin, system: true}]
     files:
       - {dest: /etc/ledger, state: directory, group: ledger, mode: "0750"}
-      - {dest: /etc/ledger/ledger.conf, template: ledger.conf.j2, group: ledger, mode: "0640",
-         validate: ledger --check %s, notify: [restart_ledger]}
-      - {dest: /etc/ledger/password, content: "{{ ledger_password }}", group: ledger, mode: "0640", secret:
-        true}
+      - dest: /etc/ledger/ledger.conf
+        template: ledger.conf.j2
+        group: ledger
+        mode: "0640"
+        validate: ledger --check %s
+        notify: [restart_ledger]
+      - {dest: /etc/ledger/password, content: "{{ ledger_password }}", mode: "0600", secret: true}
       - {dest: /etc/ledger/old.conf, state: absent}
     sysctl: {net.core.somaxconn: 4096}
     sysctl_name: ledger
