@@ -25,8 +25,9 @@ description:
   - The archive is made by C(rackwright wheelhouse build). It goes into a virtual environment of its own,
     C(releases/<first 16 digits of its checksum>), from its own wheels alone and checked by their hashes.
   - C(current) is switched in one step. A release counts only once it is whole; one that was interrupted is
-  made anew. - C(release.json) is written when C(current) has been switched; its time says when the service
-  must restart. - One remote call when the release is there, two and a transfer when it is not.
+    made anew.
+  - C(release.json) is written when C(current) has been switched; its time says when the service must restart.
+  - One remote call when the release is there, two and a transfer when it is not.
 options:
   root:
     description: Where releases lie.
