@@ -11,7 +11,7 @@ from rackwright.catalogue.site import Site
 from rackwright.lab.inventory import read_lab
 from rackwright.site.load import load_site
 
-PROJECT = Path(__file__).resolve().parents[3]
+PROJECT = Path(__file__).resolve().parents[2]
 SOURCES = [Path(source) for source in os.environ["RACKWRIGHT_INVENTORY"].split(":")]
 LISTENERS = Path(__file__).with_name("listeners.py").read_text()
 # Nobody declared these: one that a test opens by hand, one of a container, one of a program of a user.
