@@ -76,8 +76,13 @@ def test_no_statement_is_lost(lines: list[str]) -> None:
 
 
 def test_work_that_the_script_would_leave_out_makes_the_figures_void() -> None:
-    with pytest.raises(RackwrightError, match=r"do less than the run: role : new task, container engine"):
-        recipe_of(NoHost(), Work(not_understood=["role : new task"], containers={"engine": "/x"}))
+    with pytest.raises(
+        RackwrightError, match=r"less than the run: role : new task, container engine, account alice"
+    ):
+        recipe_of(
+            NoHost(),
+            Work(not_understood=["role : new task"], containers={"engine": "/x"}, users={"alice": None}),
+        )
 
 
 def test_two_hosts_have_no_key_in_common() -> None:

@@ -48,19 +48,31 @@ def test_what_nothing_is_known_of_is_told() -> None:
     results = [
         task("some_new_module", "changed"),
         task("ansible.builtin.command", "changed", rc=0),
-        task("managed_files", "changed", items=[{"dest": "user:alice", "changed": True}]),
+        task("managed_files", "changed", items=[{"dest": "quota:alice", "changed": True}]),
         task("managed_files", items=[]),
     ]
     assert work_of(results, "data1", changed_only=True).not_understood == [
         "role : do some_new_module",
         "role : do ansible.builtin.command",
-        "role : do managed_files (user:alice)",
+        "role : do managed_files (quota:alice)",
     ]
+
+
+def test_accounts_and_the_app() -> None:
+    results = [
+        task("managed_files", items=[{"dest": "user:app", "changed": False}, {"dest": "group:www"}]),
+        task("app_release", release="1", invocation={"module_args": {"root": "/opt/app"}}),
+        task("wheelhouse", wheelhouse={}),
+    ]
+    work = work_of(results, "data1", changed_only=False)
+    assert (list(work.users), list(work.groups)) == (["app"], ["www"])
+    assert list(work.paths) == ["/opt/app/current", "/opt/app/release.json"]
+    assert work.not_understood == []
 
 
 def test_a_new_block_that_lists_paths_needs_no_change_here() -> None:
     work = work_of(
-        [task("app_release", items=[{"dest": "/opt/app", "changed": False}])], "data1", changed_only=False
+        [task("new_block", items=[{"dest": "/opt/app", "changed": False}])], "data1", changed_only=False
     )
     assert list(work.paths) == ["/opt/app"]
     assert work.not_understood == []

@@ -34,6 +34,8 @@ class Subjects:
         present: Further paths of which owner, group, mode and the target of a link count.
         absent: Paths that must not be there.
         settings: Kernel settings.
+        users: Accounts, with their ids, homes and shells.
+        groups: Groups, with their members.
         units: systemd's units; whether each is active and enabled counts.
         firewall: Whether the packet filter's table counts.
         certificates: Certificate files that must be good for another 30 days.
@@ -47,6 +49,8 @@ class Subjects:
     present: tuple[str, ...] = ()
     absent: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
+    users: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
     units: tuple[str, ...] = ()
     firewall: bool = False
     certificates: tuple[str, ...] = ()
@@ -85,6 +89,10 @@ def _parts(subjects: Subjects) -> Iterable[tuple[str, str]]:
 
 
 def _running_parts(subjects: Subjects) -> Iterable[tuple[str, str]]:
+    if subjects.users:
+        yield "users", f"getent passwd {_words(subjects.users)}"
+    if subjects.groups:
+        yield "groups", f"getent group {_words(subjects.groups)}"
     if subjects.settings:
         yield "kernel", f"sysctl {_words(subjects.settings)}"
     if subjects.units:

@@ -13,7 +13,7 @@ Items: TypeAlias = Sequence[Mapping[str, Any]]
 # Tasks that only look, ask or reckon. A script that does the same work has no counterpart for them.
 _LOOKING = {
     *("assert", "command", "debug", "host_facts", "meta", "set_fact", "uri", "validate_argument_spec"),
-    *("service_probe", "validate_site", "wait_for"),
+    *("service_probe", "validate_site", "wait_for", "wheelhouse"),
 }
 # Blocks whose items are paths; one whose whole list was left alone has nothing to tell.
 _OF_PATHS = {"managed_files", "artifact"}
@@ -44,6 +44,8 @@ class Work:
         seeds: Files that were written before the packages.
         paths: Files, directories, links, and what had to be absent.
         settings: Kernel settings.
+        users: Accounts.
+        groups: Groups of accounts.
         units: systemd's units.
         certificates: Services that have a certificate.
         firewall: Whether there is a packet filter.
@@ -56,6 +58,8 @@ class Work:
     seeds: dict[str, None] = field(default_factory=dict)
     paths: dict[str, None] = field(default_factory=dict)
     settings: dict[str, None] = field(default_factory=dict)
+    users: dict[str, None] = field(default_factory=dict)
+    groups: dict[str, None] = field(default_factory=dict)
     units: dict[str, None] = field(default_factory=dict)
     certificates: dict[str, None] = field(default_factory=dict)
     firewall: bool = False
@@ -132,6 +136,11 @@ def _take_container(work: Work, result: TaskResult, _items: Items) -> None:
     work.containers[str(given["name"])] = str(given["directory"])
 
 
+def _take_release(work: Work, result: TaskResult, _items: Items) -> None:
+    root = str(_arguments(result)["root"])
+    work.paths |= {f"{root}/current": None, f"{root}/release.json": None}
+
+
 def _take_nothing(_work: Work, _result: TaskResult, _items: Items) -> None:
     """What it did is read from the service itself."""
 
@@ -144,6 +153,7 @@ _BY_ACTION: dict[str, Callable[[Work, TaskResult, Items], None]] = {
     "postgresql_cluster": _take_cluster,
     "postgresql_objects": _take_nothing,
     "container_service": _take_container,
+    "app_release": _take_release,
 }
 
 
@@ -157,8 +167,11 @@ def _take_paths(work: Work, result: TaskResult, items: Items) -> None:
         dest = str(item.get("dest", item))
         if dest.startswith("/"):
             work.paths[dest] = None
-        elif dest.startswith("sysctl:"):
-            work.settings[dest.removeprefix("sysctl:")] = None
+            continue
+        kind, _, name = dest.partition(":")
+        known = {"sysctl": work.settings, "user": work.users, "group": work.groups}
+        if kind in known:
+            known[kind][name] = None
         else:
             work.not_understood.append(f"{_named(result)} ({dest})")
 
