@@ -47,7 +47,13 @@ class Machines:
         """Runs a script as root through Docker, past SSH and the firewall."""
         command = ["docker", "exec", "-i", self.containers[host], "bash", "-c", script]
         done = subprocess.run(
-            command, input=data or "", capture_output=True, text=True, check=False, timeout=120
+            command,
+            input=data or "",
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+            timeout=120,
         )
         if check and done.returncode:
             raise AssertionError(f"{host}: {script}: {done.stderr or done.stdout}")

@@ -39,7 +39,7 @@ def test_every_service_of_the_catalogue_is_well(machines: Machines) -> None:
     answer = rackwright("health")
     assert [entry for entry in answer["services"] if not entry["ok"]] == []
     asked = {(entry["host"], entry["service"]) for entry in answer["services"]}
-    placed = {(name, service) for name, host in machines.site.hosts.items() for service in host.services}
+    placed = {(name, service) for name in machines.site.hosts for service in machines.site.services_of(name)}
     assert asked == placed
 
 
@@ -67,8 +67,8 @@ def test_real_services_answer_only_whom_the_catalogue_allows(machines: Machines)
     running = {
         (host.name, port.port)
         for host in machines.site.hosts.values()
-        for service in host.services
-        for port in machines.site.catalogue.services[service].ports.values()
+        for service in machines.site.services_of(host.name).values()
+        for port in service.ports.values()
     }
     wrong = {
         (source, dest, port): answers[source][machines.addresses[dest], port]
