@@ -10,7 +10,6 @@ INVENTORY ?= inventories/lab
 # In the order of what they cost; `site` is the whole thread.
 SCENARIOS ?= firewall postgresql nginx site
 export PATH := $(CURDIR)/$(BIN):$(PATH)
-export PYTHONWARNINGS ?= default
 
 # What Debian must have for the lab and the tests; versions are the release's.
 PACKAGES := python3 python3-venv docker.io mmdebstrap openssh-client iproute2 \
