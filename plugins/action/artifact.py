@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
+
+from rackwright.remote.resident import ResidentModules
 
 SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 BLOCK = 1 << 20
@@ -63,10 +64,10 @@ def checksum(path: Path) -> str:
     return digest.hexdigest()
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible ships no types
+class ActionModule(ResidentModules):  # type: ignore[misc]  # Ansible ships no types
     """Asks the host what it lacks, streams that, and has it put in place."""
 
-    TRANSFERS_FILES = True
+    TRANSFERS_FILES = False
     _supports_check_mode = True
 
     def run(self, tmp: None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from typing import Any
 
 from ansible import context
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 from cryptography import x509
 from pydantic import ValidationError
 
@@ -17,6 +16,7 @@ from rackwright.pki.authority import LEAF_DAYS, Authority, chain_pem
 from rackwright.pki.issued import RENEW_DAYS, record
 from rackwright.pki.location import pki_directory
 from rackwright.pki.request import RequestedCertificate
+from rackwright.remote.resident import ResidentModules
 
 DOCUMENTATION = r"""
 ---
@@ -94,7 +94,7 @@ _SPEC: dict[str, Any] = {
 }
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]
+class ActionModule(ResidentModules):  # type: ignore[misc]
     """Asks the host, signs what is due, installs it."""
 
     _supports_check_mode = True

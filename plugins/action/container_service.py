@@ -6,17 +6,17 @@ from dataclasses import asdict
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 
 from rackwright.containers.compose import directory, project
 from rackwright.containers.definition import parse
 from rackwright.errors import RackwrightError
+from rackwright.remote.resident import ResidentModules
 from rackwright.site.plain import plain
 
 OPTIONS = frozenset({"name", "state", "image", "definition", "wait_seconds"})
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible ships no types
+class ActionModule(ResidentModules):  # type: ignore[misc]  # Ansible ships no types
     """Checks what a service says of its container and writes its compose file; the module does the rest."""
 
     TRANSFERS_FILES = False

@@ -6,7 +6,8 @@ import time
 from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
-from ansible.plugins.action import ActionBase
+
+from rackwright.remote.resident import ResidentModules
 
 # Pause between two attempts to reach a host through its new rules, in seconds.
 RETRY_PAUSE = 2.0
@@ -15,7 +16,7 @@ GRACE = 3.0
 DEFAULT_ROLLBACK = 45
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]
+class ActionModule(ResidentModules):  # type: ignore[misc]
     """Runs the module once when nothing changes, and a second time to confirm a change."""
 
     _supports_check_mode = True

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail, AnsibleError
-from ansible.plugins.action import ActionBase
 from ansible.template import trust_as_template
+
+from rackwright.remote.resident import ResidentModules
 
 _MANAGED = "Managed by Rackwright: the next run overwrites what is changed here"
 # Above this a file travels on its own, and only when the host's differs.
@@ -29,7 +30,7 @@ _COMMON = {"dest", "state", "notify"}
 _ARGUMENTS = {"groups", "users", "files", "sysctl", "sysctl_name"}
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible ships no types
+class ActionModule(ResidentModules):  # type: ignore[misc]  # Ansible ships no types
     """The controller's half of the block."""
 
     TRANSFERS_FILES = False

@@ -10,7 +10,8 @@ from typing import Any
 import yaml
 from ansible import constants
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
+
+from rackwright.remote.resident import ResidentModules
 
 _ARGUMENTS = {"roles", "names", "proxy", "max_age_seconds"}
 _ENTRY_KEYS = {"install", "seed_files", "unsupported"}
@@ -18,7 +19,7 @@ _SEED_KEYS = {"dest", "content", "mode"}
 _MEMO = "rackwright_packages"
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible ships no types
+class ActionModule(ResidentModules):  # type: ignore[misc]  # Ansible ships no types
     """The controller's half of the block."""
 
     TRANSFERS_FILES = False

@@ -6,14 +6,15 @@ import re
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
+
+from rackwright.remote.resident import ResidentModules
 
 _KEYS = {"name", "state", "enabled", "masked", "restart_after", "reload_after", "wait"}
 _WAIT_KEYS = {"address", "port", "seconds"}
 _STATES = ("started", "stopped", "restarted", "reloaded")
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible ships no types
+class ActionModule(ResidentModules):  # type: ignore[misc]  # Ansible ships no types
     """The controller's half of the block."""
 
     TRANSFERS_FILES = False

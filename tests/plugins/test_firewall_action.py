@@ -42,7 +42,7 @@ class Controller:
             return dict(answer)
 
         action._execute_module = execute
-        with mock.patch.object(self.module.ActionBase, "run", return_value={}):
+        with mock.patch.object(self.module.ResidentModules, "run", return_value={}):
             result: dict[str, Any] = action.run(task_vars={})
         return result
 

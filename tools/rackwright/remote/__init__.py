@@ -1,0 +1,1 @@
+"""Modules that stay on their hosts: sent once, started with their arguments alone."""
