@@ -27,7 +27,8 @@ def welcome_text(inventories: Sequence[Path]) -> str:
     clients = inventory.members("outside")
     url = f"https://api.{domain}/api/chat"
     ask = (
-        f'curl -N --cacert "$(rackwright pki ca)" --resolve api.{domain}:443:{address} {url} \\\n'
+        f"curl -N {url} \\\n"
+        f'         --cacert "$(rackwright pki ca)" --resolve api.{domain}:443:{address} \\\n'
         '         -H "Authorization: Bearer $(rackwright token --user you)" \\\n'
         '         -H "Content-Type: application/json" -d \'{"message": "What is a rack?"}\''
     )
