@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 import pytest
 import yaml
 from ansible.plugins.loader import init_plugin_loader, module_utils_loader
+from ansible.utils.collection_loader import AnsibleCollectionConfig
 
 from rackwright.remote.payload import files_of
 
@@ -45,7 +46,8 @@ class Connection(Local):
 @pytest.fixture(scope="session")
 def files() -> dict[str, bytes]:
     """What is laid down, by path."""
-    init_plugin_loader()
+    if AnsibleCollectionConfig.collection_finder is None:
+        init_plugin_loader()
     module_utils_loader.add_directory(str(ROOT / "plugins" / "module_utils"))
     return files_of(MODULES)
 
