@@ -17,7 +17,7 @@ PACKAGES := python3 python3-venv docker.io mmdebstrap openssh-client iproute2 \
 # From Debian 13 on the client of Docker is a package of its own.
 PACKAGES += $(shell . /etc/os-release; [ "$${VERSION_ID%%.*}" -ge 13 ] 2>/dev/null && echo docker-cli)
 
-.PHONY: help packages venv demo lab-down test lint ruff mypy yaml ansible-lint unit test-lab molecule bench lock docs clean
+.PHONY: help packages venv demo lab-down test lint ruff mypy yaml ansible-lint unit test-app test-lab molecule bench lock docs clean
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,7 +46,7 @@ lab-down: venv ## remove the lab
 	$(BIN)/rackwright lab down -i $(INVENTORY)
 
 test: venv ## lint, unit and contract tests, molecule scenarios
-	tools/run-tests lint unit test-lab $(addprefix molecule-,$(SCENARIOS))
+	tools/run-tests lint unit test-app test-lab $(addprefix molecule-,$(SCENARIOS))
 
 lint: ruff mypy yaml ansible-lint ## all static checks
 
@@ -56,6 +56,7 @@ ruff: venv
 
 mypy: venv
 	$(BIN)/mypy tools plugins app/src
+	MYPYPATH=app/tests $(BIN)/mypy app/tests
 
 yaml: venv
 	$(BIN)/yamllint --strict .
@@ -63,8 +64,10 @@ yaml: venv
 ansible-lint: venv
 	$(BIN)/ansible-lint --offline --strict
 
-unit: venv ## unit, plugin and contract tests, and the app's own
+unit: venv ## unit, plugin and contract tests
 	$(BIN)/python -m pytest -q -m "not lab"
+
+test-app: venv ## the app's own tests, with its own PostgreSQL and Redis on loopback
 	cd app && ../$(BIN)/python -m pytest -q
 
 test-lab: venv ## the lab itself, with two machines of its own

@@ -10,7 +10,7 @@ from ansible.errors import AnsibleActionFail
 from rackwright.remote.resident import ResidentModules
 
 
-class ActionModule(ResidentModules):  # type: ignore[misc]  # Ansible ships no types
+class ActionModule(ResidentModules):
     """Asks the host whether it has the release; sends the archive only when it has not."""
 
     TRANSFERS_FILES = False

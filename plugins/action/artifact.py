@@ -64,7 +64,7 @@ def checksum(path: Path) -> str:
     return digest.hexdigest()
 
 
-class ActionModule(ResidentModules):  # type: ignore[misc]  # Ansible ships no types
+class ActionModule(ResidentModules):
     """Asks the host what it lacks, streams that, and has it put in place."""
 
     TRANSFERS_FILES = False

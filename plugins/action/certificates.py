@@ -94,7 +94,7 @@ _SPEC: dict[str, Any] = {
 }
 
 
-class ActionModule(ResidentModules):  # type: ignore[misc]
+class ActionModule(ResidentModules):
     """Asks the host, signs what is due, installs it."""
 
     _supports_check_mode = True

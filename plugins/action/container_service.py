@@ -16,7 +16,7 @@ from rackwright.site.plain import plain
 OPTIONS = frozenset({"name", "state", "image", "definition", "wait_seconds"})
 
 
-class ActionModule(ResidentModules):  # type: ignore[misc]  # Ansible ships no types
+class ActionModule(ResidentModules):
     """Checks what a service says of its container and writes its compose file; the module does the rest."""
 
     TRANSFERS_FILES = False

@@ -16,7 +16,7 @@ GRACE = 3.0
 DEFAULT_ROLLBACK = 45
 
 
-class ActionModule(ResidentModules):  # type: ignore[misc]
+class ActionModule(ResidentModules):
     """Runs the module once when nothing changes, and a second time to confirm a change."""
 
     _supports_check_mode = True

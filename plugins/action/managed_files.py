@@ -30,7 +30,7 @@ _COMMON = {"dest", "state", "notify"}
 _ARGUMENTS = {"groups", "users", "files", "sysctl", "sysctl_name"}
 
 
-class ActionModule(ResidentModules):  # type: ignore[misc]  # Ansible ships no types
+class ActionModule(ResidentModules):
     """The controller's half of the block."""
 
     TRANSFERS_FILES = False

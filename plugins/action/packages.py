@@ -19,7 +19,7 @@ _SEED_KEYS = {"dest", "content", "mode"}
 _MEMO = "rackwright_packages"
 
 
-class ActionModule(ResidentModules):  # type: ignore[misc]  # Ansible ships no types
+class ActionModule(ResidentModules):
     """The controller's half of the block."""
 
     TRANSFERS_FILES = False

@@ -14,7 +14,7 @@ _WAIT_KEYS = {"address", "port", "seconds"}
 _STATES = ("started", "stopped", "restarted", "reloaded")
 
 
-class ActionModule(ResidentModules):  # type: ignore[misc]  # Ansible ships no types
+class ActionModule(ResidentModules):
     """The controller's half of the block."""
 
     TRANSFERS_FILES = False
