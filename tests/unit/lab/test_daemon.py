@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from rackwright.errors import RackwrightError
-from rackwright.lab.cache import DAEMON_RECORD, cache_directory, empty_cache, subdirectory
+from rackwright.lab.cache import DAEMON_RECORD, empty_cache
 from rackwright.lab.daemon import ensure_daemon, stop_daemon
+from rackwright.site.paths import cache_directory
 
 CLIENT = """\
 #!/bin/sh
@@ -86,4 +87,4 @@ def test_closed_door_is_not_answered_by_a_second_daemon(programs: Path) -> None:
     with pytest.raises(RackwrightError) as caught:
         ensure_daemon()
     assert "usermod" in str(caught.value.hint)
-    assert not (subdirectory("log") / "dockerd.log").exists()
+    assert not (cache_directory("log") / "dockerd.log").exists()

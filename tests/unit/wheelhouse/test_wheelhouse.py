@@ -124,7 +124,7 @@ def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (app / "README.md").write_text("app\n")
     (app / "requirements.lock").write_text(LOCK)
     (app / "installer.lock").write_text(f"pip==1.0 --hash=sha256:{'c' * 64}\n")
-    monkeypatch.setenv(build.CACHE_VARIABLE, str(tmp_path / "cache"))
+    monkeypatch.setenv("RACKWRIGHT_CACHE", str(tmp_path / "cache"))
     return app
 
 

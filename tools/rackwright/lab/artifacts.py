@@ -19,14 +19,14 @@ import yaml
 
 from rackwright.errors import RackwrightError
 from rackwright.lab import llama_recipe, tiny_model
-from rackwright.lab.cache import exclusive, subdirectory
+from rackwright.lab.cache import exclusive
 from rackwright.lab.image_archive import file_sha256, write_image
 from rackwright.lab.images import architecture, build_archive
 from rackwright.lab.mirror import find_mirror
 from rackwright.lab.model import Lab
 from rackwright.lab.progress import Board, Step
 from rackwright.lab.recipe import Recipe
-from rackwright.site.paths import repository_root
+from rackwright.site.paths import cache_directory, repository_root
 
 # Files newer than this get this time in the image, so that its id depends on its content alone.
 EPOCH = 1767225600
@@ -92,7 +92,7 @@ def _image(target: Path, step: Step) -> LlamaImage:
     pinned = _pinned()
     suite = str(pinned.get("suite", llama_recipe.DEFAULT_SUITE))
     recipe = llama_recipe.llama_recipe(suite, architecture(), find_mirror())
-    kept = subdirectory("artifacts")
+    kept = cache_directory("artifacts")
     archive = kept / f"llama-cpp-{recipe.digest}.tar.gz"
     described = archive.with_suffix("").with_suffix(".json")
     with exclusive("artifacts"):
@@ -113,7 +113,7 @@ def _image(target: Path, step: Step) -> LlamaImage:
 
 
 def _build(recipe: Recipe, archive: Path) -> LlamaImage:
-    with tempfile.TemporaryDirectory(prefix="build-", dir=subdirectory("images")) as work:
+    with tempfile.TemporaryDirectory(prefix="build-", dir=cache_directory("images")) as work:
         system = Path(work) / "system.tar"
         build_archive(recipe, system, Path(work), epoch=EPOCH)
         version = _read_member(system, llama_recipe.VERSION_FILE)

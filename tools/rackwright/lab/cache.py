@@ -3,30 +3,14 @@
 from __future__ import annotations
 
 import fcntl
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
-CACHE_VARIABLE = "RACKWRIGHT_CACHE"
+from rackwright.site.paths import cache_directory
+
 # The process number of the daemon that the lab started; outlives an emptied cache.
 DAEMON_RECORD = "dockerd.pid"
-
-
-def cache_directory() -> Path:
-    """Return the cache's directory, made if it is missing: RACKWRIGHT_CACHE, else ~/.cache/rackwright."""
-    named = os.environ.get(CACHE_VARIABLE)
-    path = Path(named).expanduser().resolve() if named else Path.home() / ".cache" / "rackwright"
-    path.mkdir(parents=True, exist_ok=True)
-    return path
-
-
-def subdirectory(name: str) -> Path:
-    """Return a directory inside the cache, made if it is missing."""
-    path = cache_directory() / name
-    path.mkdir(parents=True, exist_ok=True)
-    return path
 
 
 def empty_cache() -> None:

@@ -10,9 +10,10 @@ import time
 from pathlib import Path
 
 from rackwright.errors import RackwrightError
-from rackwright.lab.cache import DAEMON_RECORD, cache_directory, exclusive, subdirectory
+from rackwright.lab.cache import DAEMON_RECORD, exclusive
 from rackwright.lab.docker import docker
 from rackwright.lab.images import missing_programs
+from rackwright.site.paths import cache_directory
 
 START_SECONDS = 60
 # Outlives this process on purpose; the reference keeps Python from warning of it.
@@ -82,7 +83,7 @@ def _start(refused: str) -> None:
             f"Docker's daemon does not answer: {refused}",
             hint="sudo systemctl start docker, or run this as root",
         )
-    log = subdirectory("log") / "dockerd.log"
+    log = cache_directory("log") / "dockerd.log"
     with log.open("ab") as output:
         process = subprocess.Popen(
             [program], stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True

@@ -9,9 +9,10 @@ import tempfile
 from pathlib import Path
 
 from rackwright.errors import RackwrightError
-from rackwright.lab.cache import exclusive, subdirectory
+from rackwright.lab.cache import exclusive
 from rackwright.lab.docker import docker, exists
 from rackwright.lab.recipe import Recipe
+from rackwright.site.paths import cache_directory
 
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 # Enough for a slow mirror; a build takes half a minute on two cores.
@@ -36,7 +37,7 @@ def ensure_image(recipe: Recipe) -> bool:
     with exclusive(f"image-{recipe.name}-{recipe.release}"):
         if exists("image", recipe.tag):
             return False
-        with tempfile.TemporaryDirectory(prefix="build-", dir=subdirectory("images")) as work:
+        with tempfile.TemporaryDirectory(prefix="build-", dir=cache_directory("images")) as work:
             archive = Path(work) / "system.tar"
             build_archive(recipe, archive, Path(work))
             changes = [
@@ -58,7 +59,7 @@ def build_archive(recipe: Recipe, archive: Path, work: Path, *, epoch: int | Non
     Raises:
         RackwrightError: mmdebstrap failed.
     """
-    log = subdirectory("log") / f"image-{recipe.name}-{recipe.release}.log"
+    log = cache_directory("log") / f"image-{recipe.name}-{recipe.release}.log"
     command = [*mmdebstrap_command(recipe, work), recipe.release, str(archive), *recipe.sources]
     environment = {**os.environ, "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"}
     if epoch is not None:
@@ -90,7 +91,7 @@ def mmdebstrap_command(recipe: Recipe, work: Path) -> list[str]:
     owner = ["--owner=0", "--group=0", "--numeric-owner", "--no-recursion"]
     members = [file.path.lstrip("/") for file in recipe.files]
     subprocess.run(["tar", *owner, "-C", str(tree), "-cf", str(packed), *members], check=True)
-    debs = subdirectory(f"debs/{recipe.architecture}-{recipe.release}")
+    debs = cache_directory(f"debs/{recipe.architecture}-{recipe.release}")
     return [
         "mmdebstrap",
         f"--variant={recipe.variant}",

@@ -8,9 +8,9 @@ from __future__ import annotations
 import os
 from ipaddress import IPv4Address, IPv4Network
 
-from rackwright.lab.cache import subdirectory
 from rackwright.lab.docker import docker, exists, inspect, names
 from rackwright.lab.model import LAB_LABEL, RECIPE_LABEL, SHARED_LABEL
+from rackwright.site.paths import cache_directory
 
 WORLD_NETWORK = "rackwright-world"
 # The gateways' package-proxy.service knows the cache by this name.
@@ -26,7 +26,7 @@ def ensure_shared(gateway_image: str) -> None:
         if not found[0]["State"]["Running"]:
             docker("start", PACKAGE_CACHE)
         return
-    directory = subdirectory("packages")
+    directory = cache_directory("packages")
     docker(
         "run",
         "--detach",

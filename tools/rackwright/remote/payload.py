@@ -14,10 +14,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ansible import constants
 from ansible._internal import _locking
 from ansible._internal._ansiballz import _builder
 from ansible.executor.module_common import recursive_finder
+from ansible.release import __version__ as ansible_version
+
+from rackwright.site.paths import cache_directory
 
 ENTRY = "run.py"
 _PACKAGE = "ansible/legacy"
@@ -31,7 +33,7 @@ class Payload:
     Attributes:
         name: Checksum of the content, the name of its directory.
         modules: Names of the modules in it.
-        place: Where the archive is kept on the control node during the run.
+        place: Where the archive is kept on the control node.
     """
 
     name: str
@@ -85,10 +87,9 @@ def packed(files: dict[str, bytes]) -> bytes:
 
 
 def payload(directory: Path) -> Payload:
-    """Return the payload for a directory of modules; made once in a run, by whichever process comes first."""
-    place = Path(constants.DEFAULT_LOCAL_TMP) / "rackwright_modules"
-    place.mkdir(exist_ok=True)
-    index = place / hashlib.sha256(str(directory).encode()).hexdigest()[:_LENGTH]
+    """Return the payload for a directory of modules; made anew only when a file of it or Ansible changed."""
+    place = cache_directory("modules")
+    index = place / _signature(directory)
     if not index.exists():
         with _locking.named_mutex(f"{index}.lock"):
             if not index.exists():
@@ -98,6 +99,17 @@ def payload(directory: Path) -> Payload:
                 _write(index, " ".join([_name(files), *names]).encode())
     name, *modules = index.read_text(encoding="ascii").split()
     return Payload(name, frozenset(modules) - {"__init__"}, place)
+
+
+def _signature(directory: Path) -> str:
+    """Return what changes whenever the payload may: its files' places, sizes and times, Ansible's version."""
+    utilities = (directory.parent / "module_utils").rglob("*.py")
+    sources = [*sorted(directory.glob("*.py")), *sorted(utilities), Path(__file__).parent / "entry.py"]
+    total = hashlib.sha256(f"{ansible_version}\0".encode())
+    for path in sources:
+        about = path.stat()
+        total.update(f"{path}\0{about.st_size}\0{about.st_mtime_ns}\0".encode())
+    return total.hexdigest()[:_LENGTH]
 
 
 def _name(files: dict[str, bytes]) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from rackwright.errors import RackwrightError
 
 ROOT_VARIABLE = "RACKWRIGHT_ROOT"
+CACHE_VARIABLE = "RACKWRIGHT_CACHE"
 
 
 def repository_root() -> Path:
@@ -40,3 +41,15 @@ def repository_root() -> Path:
 
 def _is_root(path: Path) -> bool:
     return (path / "ansible.cfg").is_file() and (path / "group_vars/all/services.yml").is_file()
+
+
+def cache_directory(part: str = "") -> Path:
+    """Return the cache's directory, or one inside it; made if it is missing.
+
+    It is what RACKWRIGHT_CACHE names, else ~/.cache/rackwright, and may be removed at any time.
+    """
+    named = os.environ.get(CACHE_VARIABLE)
+    root = Path(named).expanduser().resolve() if named else Path.home() / ".cache" / "rackwright"
+    path = root / part
+    path.mkdir(parents=True, exist_ok=True)
+    return path

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
-import os
 import shutil
 import tomllib
 from collections.abc import Iterator, Sequence
@@ -14,13 +13,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from rackwright.errors import RackwrightError
-from rackwright.site.paths import repository_root
+from rackwright.site.paths import cache_directory, repository_root
 from rackwright.wheelhouse import pip
 from rackwright.wheelhouse.archive import sha256_of, write_archive
 from rackwright.wheelhouse.lock import needed, read_lock
 from rackwright.wheelhouse.target import Target, Wheelhouse
 
-CACHE_VARIABLE = "RACKWRIGHT_CACHE"
 LOCK = "requirements.lock"
 INSTALLER_LOCK = "installer.lock"
 # To be raised when the layout of the archive changes.
@@ -46,7 +44,7 @@ def ensure_wheelhouse(python: str, arch: str = "x86_64", source: Path | None = N
     source = source or repository_root() / "app"
     files = _sources(source)
     version = _version(source)
-    cache = _cache()
+    cache = cache_directory("wheelhouse")
     stem = f"rackwright-app-{version}-{target.tag}-{_digest(source, files, target)}"
     archive, facts = cache / f"{stem}.tar", cache / f"{stem}.json"
     # Several hosts of a play ask at the same time; one builds, the others find it.
@@ -118,13 +116,6 @@ def _digest(source: Path, files: Sequence[Path], target: Target) -> str:
         digest.update(f"\0{path.relative_to(source)}\0".encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
-
-
-def _cache() -> Path:
-    root = os.environ.get(CACHE_VARIABLE)
-    cache = (Path(root) if root else Path.home() / ".cache" / "rackwright").expanduser() / "wheelhouse"
-    cache.mkdir(parents=True, exist_ok=True)
-    return cache
 
 
 def _replace(path: Path, text: str) -> None:
