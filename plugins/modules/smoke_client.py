@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import socket
@@ -113,10 +114,11 @@ class Client:
 def redirect(client: Client) -> Outcome:
     """HTTP sends the client to HTTPS."""
     params = client.params
-    connection = http.client.HTTPConnection(params["address"], params["http_port"], timeout=15)
-    connection.request("GET", "/", headers={"Host": params["host"]})
-    response = connection.getresponse()
-    location = response.getheader("Location", "")
+    plain = http.client.HTTPConnection(params["address"], params["http_port"], timeout=15)
+    with contextlib.closing(plain) as connection:
+        connection.request("GET", "/", headers={"Host": params["host"]})
+        response = connection.getresponse()
+        location = response.getheader("Location", "")
     ok = response.status in (
         HTTPStatus.MOVED_PERMANENTLY,
         HTTPStatus.PERMANENT_REDIRECT,
@@ -126,16 +128,18 @@ def redirect(client: Client) -> Outcome:
 
 def certificate(client: Client) -> Outcome:
     """The certificate is the authority's, names the host and is valid."""
-    connection = client.connect()
-    peer = connection.sock.getpeercert() or {}
+    with contextlib.closing(client.connect()) as connection:
+        peer = connection.sock.getpeercert() or {}
+        version = connection.sock.version()
     days = (ssl.cert_time_to_seconds(str(peer["notAfter"])) - time.time()) / 86400
-    return days > 0, f"{connection.sock.version()}, {days:.0f} days left", {}
+    return days > 0, f"{version}, {days:.0f} days left", {}
 
 
 def unauthorised(client: Client) -> Outcome:
     """A question without a token is refused."""
-    response = client.chat(client.connect())
-    return response.status == HTTPStatus.UNAUTHORIZED, f"status {response.status}", {}
+    with contextlib.closing(client.connect()) as connection:
+        status = client.chat(connection).status
+    return status == HTTPStatus.UNAUTHORIZED, f"status {status}", {}
 
 
 def events(response: http.client.HTTPResponse) -> Iterator[tuple[str, str, float]]:
@@ -155,12 +159,16 @@ def events(response: http.client.HTTPResponse) -> Iterator[tuple[str, str, float
 
 def answer(client: Client) -> Outcome:
     """A question with a token is answered, in parts as the model makes them."""
-    connection = client.connect(timeout=client.params["answer_timeout"])
-    started = time.monotonic()
-    response = client.chat(connection, client.params["token"])
-    if response.status != HTTPStatus.OK:
-        return False, f"status {response.status}: {response.read(300).decode('utf-8', 'replace')}", {}
-    kind = response.getheader("Content-Type", "")
+    with contextlib.closing(client.connect(timeout=client.params["answer_timeout"])) as connection:
+        started = time.monotonic()
+        with client.chat(connection, client.params["token"]) as response:
+            if response.status != HTTPStatus.OK:
+                return False, f"status {response.status}: {response.read(300).decode('utf-8', 'replace')}", {}
+            return judge(response, started)
+
+
+def judge(response: http.client.HTTPResponse, started: float) -> Outcome:
+    """Tell whether a stream brought a whole answer, part by part."""
     session, times, done, error = "", list[float](), False, ""
     for name, data, moment in events(response):
         payload = json.loads(data)
@@ -175,6 +183,7 @@ def answer(client: Client) -> Outcome:
             error = data
             break
     streamed = len(times) > 1 and times[-1] - times[0] > AT_ONCE
+    kind = response.getheader("Content-Type", "")
     ok = kind.startswith("text/event-stream") and bool(session) and streamed and done
     first = (times[0] - started) * 1000 if times else 0
     whole = (time.monotonic() - started) * 1000
@@ -184,42 +193,51 @@ def answer(client: Client) -> Outcome:
 
 def denied(client: Client) -> Outcome:
     """A client whose address no allowlist holds is refused, even with a token."""
-    connection = client.connect(source=(client.params["denied_source"], 0))
-    response = client.chat(connection, client.params["token"])
-    return (
-        response.status == HTTPStatus.FORBIDDEN,
-        f"{client.params['denied_source']}: status {response.status}",
-        {},
-    )
+    source = client.params["denied_source"]
+    with contextlib.closing(client.connect(source=(source, 0))) as connection:
+        status = client.chat(connection, client.params["token"]).status
+    return status == HTTPStatus.FORBIDDEN, f"{source}: status {status}", {}
 
 
 def rate_limit(client: Client) -> Outcome:
     """Too many requests in a second are refused with 429."""
-    seen: dict[int, int] = {}
+    seen: dict[str, int] = {}
     lock = threading.Lock()
     share = max(1, client.params["burst"] // CONNECTIONS)
 
+    def note(what: str) -> None:
+        with lock:
+            seen[what] = seen.get(what, 0) + 1
+
     def worker() -> None:
         connection = client.connect()
-        for _ in range(share):
-            connection.request("GET", "/api/chat")
-            response = connection.getresponse()
-            response.read()
-            with lock:
-                seen[response.status] = seen.get(response.status, 0) + 1
-            if response.getheader("Connection", "").lower() == "close":
-                connection.close()
-                connection = client.connect()
+        try:
+            for _ in range(share):
+                connection.request("GET", "/api/chat")
+                response = connection.getresponse()
+                response.read()
+                note(str(response.status))
+                if response.will_close:
+                    connection.close()
+                    connection = client.connect()
+        finally:
+            connection.close()
 
-    threads = [threading.Thread(target=worker, daemon=True) for _ in range(CONNECTIONS)]
+    def run() -> None:
+        try:
+            worker()
+        except (OSError, http.client.HTTPException) as error:
+            note(type(error).__name__)
+
+    threads = [threading.Thread(target=run, daemon=True) for _ in range(CONNECTIONS)]
     started = time.monotonic()
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(60)
     took = time.monotonic() - started
-    told = ", ".join(f"{count} x {status}" for status, count in sorted(seen.items()))
-    return seen.get(HTTPStatus.TOO_MANY_REQUESTS, 0) > 0, f"{told} in {took:.1f} s", {}
+    told = ", ".join(f"{count} x {what}" for what, count in sorted(seen.items()))
+    return seen.get(str(HTTPStatus.TOO_MANY_REQUESTS.value), 0) > 0, f"{told} in {took:.1f} s", {}
 
 
 def run_step(step: Callable[[Client], Outcome], client: Client) -> tuple[dict[str, Any], dict[str, Any]]:
