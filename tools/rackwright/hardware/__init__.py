@@ -1,0 +1,1 @@
+"""What machines are made of: facts read by `rackwright scan`, and what they mean."""
