@@ -26,6 +26,7 @@ from rackwright.site.plain import Value
 from rackwright.site.variables import SiteVariables, variable_names
 from rackwright.site.versions import version_findings
 from rackwright.sizing.budget import ServiceShare, host_budget
+from rackwright.tiers.load import tier_findings
 
 # The project's own values are the weakest (ansible.cfg says why).
 PRECEDENCE = (
@@ -87,6 +88,7 @@ def _findings(inventory: Inventory) -> Iterator[Finding]:
     yield from option_findings(inventory)
     placing = [*zone_findings(networks, catalogue), *host_findings(inventory, networks)]
     yield from placing
+    yield from _tier(values, catalogue, told | {finding.variable for finding in typed})
     yield from proxy_findings(values.get("package_proxy"))
     yield from _host_level(inventory)
     if catalogue is not None:
@@ -146,6 +148,14 @@ def _catalogue(values: _Values) -> tuple[Catalogue | None, tuple[Finding, ...]]:
         return load_catalogue(values.get("services"), values.get("zone_policy")), ()
     except FindingsError as error:
         return None, error.findings
+
+
+def _tier(values: _Values, catalogue: Catalogue | None, told: frozenset[str] | set[str]) -> Iterator[Finding]:
+    """Check the site's tier and what it changes in it; what has been told already is not told again."""
+    names = ("tiers", "tier", "tier_overrides")
+    if not told.intersection(names):
+        services = catalogue.services if catalogue is not None else ()
+        yield from tier_findings({name: values.get(name) for name in names}, services)
 
 
 def _host_level(inventory: Inventory) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -66,7 +66,10 @@ class SiteVariables(Strict):
     domain: Annotated[str, Field(pattern=DOMAIN)] = Field(
         description="Domain of the site's public names: api.<domain>, ai.<domain>, …"
     )
-    tier: str = Field(description="Hardware tier that the site is sized for.")
+    tier: str = Field(description="Hardware tier that the site is sized for; docs/tiers.md has them.")
+    tier_overrides: dict[str, Any] = Field(
+        default={}, description="Parts of the tier that this site changes, laid over it key by key."
+    )
     zones: Annotated[dict[str, Zone], Field(min_length=1)] = Field(
         description="Subnet of each zone: {dmz: {cidr: 10.0.10.0/24}, …}; the zones are those of zone_policy."
     )
