@@ -7,6 +7,7 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 
+from rackwright.remote.foreseen import foresee
 from rackwright.remote.resident import ResidentModules
 
 
@@ -35,6 +36,9 @@ class ActionModule(ResidentModules):
                 "give the path that `rackwright wheelhouse build` prints"
             )
         first: dict[str, Any] = self._execute_module(module_args=arguments, task_vars=task_vars)
+        if self._task.check_mode and first.get("changed"):
+            # Written with every switch; the service's start is compared with it.
+            foresee(first, task_vars, {f"{str(arguments.get('root', '')).rstrip('/')}/release.json": None})
         if first.get("failed") or not first.pop("waiting", False):
             return first
         directory = self._make_tmp_path()

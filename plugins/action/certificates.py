@@ -16,6 +16,7 @@ from rackwright.pki.authority import LEAF_DAYS, Authority, chain_pem
 from rackwright.pki.issued import RENEW_DAYS, record
 from rackwright.pki.location import pki_directory
 from rackwright.pki.request import RequestedCertificate
+from rackwright.remote.foreseen import foresee
 from rackwright.remote.resident import ResidentModules
 
 DOCUMENTATION = r"""
@@ -70,6 +71,10 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+ca_changed:
+  description: Whether the host got, or in check mode would get, another certificate of the authority.
+  returned: always
+  type: bool
 items:
   description: What was done for each certificate, and why.
   returned: always
@@ -150,7 +155,10 @@ class ActionModule(ResidentModules):
             for service, certificate in signed.items():
                 record(authority, variables["inventory_hostname"], service, certificate)
         result["changed"] = answer["changed"] or bool(signed)
+        result["ca_changed"] = bool(answer.get("ca_changed"))
         result["items"] = [_item(reports[item.service], final[item.service]) for item in wanted]
+        if check:
+            foresee(result, variables, _foreseen(arguments["directory"], reports, result["ca_changed"]))
         changed = [f"{item['service']}: {item['reason']}" for item in result["items"] if item["changed"]]
         if self._task.diff and changed:
             result["diff"] = {"prepared": "".join(f"{line}\n" for line in changed)}
@@ -187,6 +195,16 @@ def _directory(given: str | None) -> Path:
     if given:
         return Path(given)
     return pki_directory([Path(source) for source in context.CLIARGS.get("inventory") or ()])
+
+
+def _foreseen(directory: str, reports: Mapping[str, Any], ca_changed: bool) -> dict[str, None]:
+    """Return the files that a run would write or give other rights."""
+    found: dict[str, None] = {f"{directory}/ca.pem": None} if ca_changed else {}
+    for service, report in reports.items():
+        names = ["key.pem", "cert.pem"] if report["due"] else []
+        names += [text.partition(":")[0] for text in report["repaired"] if ".pem:" in text]
+        found |= {f"{directory}/{service}/{name}": None for name in names}
+    return found
 
 
 def _item(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.template import trust_as_template
 
+from rackwright.remote.foreseen import foresee, written
 from rackwright.remote.resident import ResidentModules
 
 _MANAGED = "Managed by Rackwright: the next run overwrites what is changed here"
@@ -64,6 +65,14 @@ class ActionModule(ResidentModules):
                 result = self._call(payload, task_vars)
         finally:
             self._remove_tmp_path(self._shell().tmpdir)
+        if self._task.check_mode:
+            # A file in the result that is not shown is known by its path alone.
+            texts = {
+                entry["dest"]: None if entry.get("secret") else entry.get("content")
+                for entry in files
+                if entry["state"] == "file"
+            }
+            foresee(result, task_vars, written(result.get("items", []), texts))
         return self._finish(result, notify)
 
     def _finish(self, result: dict[str, Any], notify: dict[str, list[str]]) -> dict[str, Any]:

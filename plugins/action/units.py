@@ -7,6 +7,7 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 
+from rackwright.remote.foreseen import foreseen
 from rackwright.remote.resident import ResidentModules
 
 _KEYS = {"name", "state", "enabled", "masked", "restart_after", "reload_after", "wait"}
@@ -31,8 +32,11 @@ class ActionModule(ResidentModules):
             )
         for item in items:
             _check(item)
+        arguments: dict[str, Any] = {"items": items}
+        if self._task.check_mode:
+            arguments["foreseen"] = sorted(foreseen(task_vars))
         result: dict[str, Any] = self._execute_module(
-            module_name="units", module_args={"items": items}, task_vars=task_vars
+            module_name="units", module_args=arguments, task_vars=task_vars
         )
         result.pop("invocation", None)
         return result

@@ -62,6 +62,10 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+ca_changed:
+  description: Whether the authority's certificate on the host was, or in check mode would be, another.
+  returned: always
+  type: bool
 certificates:
   description: For each certificate what was found and done.
   returned: always
@@ -117,6 +121,7 @@ def main() -> None:
     )
     try:
         host.write_ca()
+        ca_changed = host.changed
         reports = {item["service"]: host.bring_about(Entry.of(item)) for item in given["certificates"]}
         if not any(report.due for report in reports.values()):
             host.write_metrics(Path(given["metrics_directory"]), reports)
@@ -124,6 +129,7 @@ def main() -> None:
         module.fail_json(msg=str(error))
     module.exit_json(
         changed=host.changed,
+        ca_changed=ca_changed,
         certificates=[said(service, report) for service, report in reports.items()],
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+name: {description: Name of the container., returned: always, type: str}
+seconds:
+  description: How long it took till the container was healthy; 0 when nothing was done.
+  returned: always
+  type: float
 reasons:
   description: Why the container was made anew or started; empty when nothing had to be done.
   returned: always
@@ -166,11 +172,14 @@ def main() -> None:
         supports_check_mode=True,
     )
     docker = Docker(module)
+    began = time.monotonic()
     try:
         result = absent(module, docker) if module.params["state"] == "absent" else present(module, docker)
     except OSError as error:
         module.fail_json(msg=f"container_service {module.params['name']}: {error}")
-    module.exit_json(**result)
+    done = result["changed"] and not module.check_mode
+    seconds = round(time.monotonic() - began, 2) if done else 0.0
+    module.exit_json(name=module.params["name"], seconds=seconds, **result)
 
 
 if __name__ == "__main__":

@@ -77,6 +77,12 @@ installed:
     name: {description: Name of the package, type: str}
     version: {description: Its version; missing in check mode while the lists do not know the package.,
       type: str}
+    previous: {description: The version it replaces; missing for a new package., type: str}
+removed:
+  description: Packages that had to go, by name and version.
+  returned: always
+  type: list
+  elements: dict
 items:
   description: Every package asked for and every file written.
   returned: always
@@ -115,6 +121,7 @@ class Run:
         self.check = bool(module.check_mode)
         self.entries: list[dict[str, Any]] = []
         self.installed: list[dict[str, str]] = []
+        self.removed: list[dict[str, str]] = []
         self.mended: list[str] = []
         self.warnings: list[str] = []
 
@@ -190,6 +197,7 @@ class Run:
         outcome = self.apt.install(missing, simulate=True)
         if outcome.rc == 0:
             self.installed = package_plan.simulated(outcome.stdout)
+            self.removed = package_plan.simulated_removals(outcome.stdout)
             return
         self.installed = [{"name": name} for name in missing]
         # A real run fetches such lists first: what they lack says nothing.
@@ -209,7 +217,8 @@ class Run:
                 outcome = self.apt.install(missing)
         after = self.apt.installed().versions()
         old = before.versions()
-        self.installed = [{"name": n, "version": after[n]} for n in sorted(after) if old.get(n) != after[n]]
+        self.installed = package_plan.differing(old, after)
+        self.removed = [{"name": name, "version": old[name]} for name in sorted(old) if name not in after]
         trouble = fetched.output if fetched is not None and fetched.rc != 0 else ""
         if outcome.rc != 0:
             self.fail(package_plan.explain(f"{trouble}\n{outcome.output}"))
@@ -234,7 +243,12 @@ def main() -> None:
     for warning in run.warnings:
         module.warn(warning)
     module.exit_json(
-        changed=changed, installed=run.installed, items=run.entries, mended=run.mended, invocation={}
+        changed=changed,
+        installed=run.installed,
+        removed=run.removed,
+        items=run.entries,
+        mended=run.mended,
+        invocation={},
     )
 
 

@@ -18,6 +18,7 @@ from ansible.module_utils.rackwright.postgresql_plan import (
     plan,
     state_query,
 )
+from ansible.module_utils.rackwright.postgresql_restart import STARTUP_SETTINGS, restart_names
 
 DOCUMENTATION = r"""
 module: postgresql_objects
@@ -60,10 +61,16 @@ options:
       name: {description: Name., type: str, required: true}
       owner: {description: A role of O(roles) or one that exists., type: str, required: true}
       extensions: {description: Extensions to create in it., type: list, elements: str, default: []}
+  foreseen:
+    description: Configuration files that a run in check mode would have written, by path; set by the action.
+    type: dict
+    default: {}
 attributes:
   check_mode:
     support: full
-    details: When the server does not run yet, all that is listed counts as missing.
+    details: >-
+      When the server was never started, all that is listed counts as missing; when it is down, RV(unasked)
+      says so and nothing is presumed. Settings that the same run would write count as written.
   diff_mode: {support: none}
 """
 
@@ -85,11 +92,23 @@ items:
   elements: dict
   returned: always
   sample: [{kind: role, name: app, actions: [password changed]}]
+unit:
+  description: The unit of the cluster.
+  type: str
+  returned: always
 restarted_for:
-  description: Settings that waited for a restart and got one.
+  description: Settings that waited for a restart and got one; in check mode, that would.
   type: list
   elements: str
   returned: always
+restart_seconds:
+  description: How long the restart took, in seconds; 0 when there was none.
+  type: float
+  returned: always
+unasked:
+  description: Why the objects are not known; only in check mode, while a server that has served is down.
+  type: str
+  returned: sometimes
 server_version:
   description: The running server's version number, 0 when it does not run.
   type: int
@@ -161,12 +180,21 @@ def converge(module: Any, params: dict[str, Any]) -> dict[str, Any]:  # noqa: AN
     if server is None:
         if not module.check_mode:
             raise PostgresqlError(f"no server runs on {params['data_directory']}: start {params['unit']}")
+        if (Path(params["data_directory"]) / "postmaster.opts").exists():
+            # It has served before: what is in it cannot be asked while it is down, and is not presumed lost.
+            return result(params, [], [], 0) | {"unasked": f"{params['unit']} does not run"}
         changes = plan(params, {"roles": {}, "databases": {}}, {})
-        return result(changes, [], 0)
+        return result(params, changes, [], 0)
     state = settled_state(server, params)
     pending: list[str] = state["pending"]
+    seconds = 0.0
+    if module.check_mode and params["foreseen"]:
+        startup = server.ask(STARTUP_SETTINGS)
+        pending = sorted({*pending, *restart_names(params["foreseen"], startup)})
     if pending and not module.check_mode:
+        began = time.monotonic()
         server = restart(module, params)
+        seconds = round(time.monotonic() - began, 2)
     extensions = {
         database["name"]: server.ask(EXTENSIONS, database["name"])
         for database in params["databases"]
@@ -175,10 +203,12 @@ def converge(module: Any, params: dict[str, Any]) -> dict[str, Any]:  # noqa: AN
     changes = plan(params, state, extensions)
     if not module.check_mode:
         apply(server, changes)
-    return result(changes, pending, state["version"])
+    return result(params, changes, pending, state["version"], seconds)
 
 
-def result(changes: list[Change], pending: list[str], version: int) -> dict[str, Any]:
+def result(
+    params: dict[str, Any], changes: list[Change], pending: list[str], version: int, seconds: float = 0.0
+) -> dict[str, Any]:
     """Return what the task reports."""
     items = [
         {"kind": change.kind, "name": change.name, "actions": list(change.actions)} for change in changes
@@ -186,7 +216,9 @@ def result(changes: list[Change], pending: list[str], version: int) -> dict[str,
     return {
         "changed": bool(changes or pending),
         "items": items,
+        "unit": params["unit"],
         "restarted_for": pending,
+        "restart_seconds": seconds,
         "server_version": version,
     }
 
@@ -210,6 +242,7 @@ def main() -> None:
             "unit": {"type": "str", "required": True},
             "roles": {"type": "list", "elements": "dict", "default": [], "options": role},
             "databases": {"type": "list", "elements": "dict", "default": [], "options": database},
+            "foreseen": {"type": "dict", "default": {}},
         },
         supports_check_mode=True,
     )

@@ -70,8 +70,17 @@ options:
           address: {description: Where to connect., type: str, default: 127.0.0.1}
           port: {description: TCP port., type: int, required: true}
           seconds: {description: How long to wait., type: float, default: 30}
+  foreseen:
+    description:
+      - Paths that earlier tasks of a run in check mode would have written; set by the action.
+      - They count as changed just now.
+    type: list
+    elements: str
+    default: []
 attributes:
-  check_mode: {support: full, description: Says what would be done.}
+  check_mode:
+    support: full
+    description: Says what would be done, also because of files that the same run would write.
   diff_mode: {support: none, description: Each item says what was done and why.}
 author: [Rackwright]
 """
@@ -107,6 +116,12 @@ items:
     condition_met:
       description: False for a unit passed over because a condition for its start is not met; else missing.
       type: bool
+seconds:
+  description: >-
+    How long starting, restarting or reloading each unit took, till it listens where that is waited for.
+    Empty in check mode.
+  returned: always
+  type: dict
 daemon_reload:
   description: Whether systemd read (in check mode, would read) its unit files again.
   returned: always
@@ -132,7 +147,8 @@ SPEC: dict[str, Any] = {
             "reload_after": {"type": "list", "elements": "str", "default": []},
             "wait": {"type": "dict", "options": _WAIT},
         },
-    }
+    },
+    "foreseen": {"type": "list", "elements": "str", "default": []},
 }
 _DONE = {
     "restart": "restarted",
@@ -159,6 +175,7 @@ class Run:
         self.wishes = [Wish(spec["name"], **{key: spec[key] for key in keys}) for spec in self.specs]
         self.units: list[Unit] = []
         self.entries: list[dict[str, Any]] = []
+        self.seconds: dict[str, float] = {}
         self.daemon_reload = False
         self.acted = False
 
@@ -196,14 +213,19 @@ class Run:
             raise UnitError(
                 f"{wish.name}: systemd knows no such unit; is its package installed, its file written?"
             )
+        began = time.monotonic()
         for step in steps:
             self._take(step, unit, entry)
         if spec["wait"] and not self.check and "condition_met" not in entry:
             self._wait(spec, wish)
+        if not self.check and any(step.verb in _ACTIVATING for step in steps):
+            self.seconds[wish.name] = round(time.monotonic() - began, 2)
 
     def _steps(self, spec: dict[str, Any], wish: Wish, unit: Unit) -> list[Step]:
         now = time.time()
-        restart, reload = newest(spec["restart_after"], now), newest(spec["reload_after"], now)
+        foreseen: list[str] = self.module.params["foreseen"] if self.check else []
+        restart = newest(spec["restart_after"], now, foreseen)
+        reload = newest(spec["reload_after"], now, foreseen)
         steps: list[Step] = decide(wish, unit, restart, reload)
         return steps
 
@@ -263,6 +285,7 @@ def main() -> None:
         "changed": any(entry["changed"] for entry in run.entries),
         "items": run.entries,
         "daemon_reload": run.daemon_reload,
+        "seconds": run.seconds,
         "invocation": {},
     }
     if failure:

@@ -150,8 +150,23 @@ Inst libc6 [2.41-11] (2.41-12 Debian:13.6/stable [amd64])
 Conf libonig5 (6.9.9-1+b1 Debian:13.6/stable [amd64])
 """
     assert package_plan.simulated(output) == [
-        {"name": "libc6", "version": "2.41-12"},
+        {"name": "libc6", "version": "2.41-12", "previous": "2.41-11"},
         {"name": "libonig5", "version": "6.9.9-1+b1"},
+    ]
+
+
+def test_what_a_simulation_would_take_away() -> None:
+    output = "Remv exim4 [4.98-1] [mailutils:amd64 ]\nPurg old [1.0]\nInst new (2.0 Debian [amd64])\n"
+    assert package_plan.simulated_removals(output) == [
+        {"name": "exim4", "version": "4.98-1"},
+        {"name": "old", "version": "1.0"},
+    ]
+
+
+def test_what_differs_is_what_a_simulation_would_have_said() -> None:
+    assert package_plan.differing({"a": "1", "b": "1"}, {"a": "2", "b": "1", "c": "1"}) == [
+        {"name": "a", "version": "2", "previous": "1"},
+        {"name": "c", "version": "1"},
     ]
 
 

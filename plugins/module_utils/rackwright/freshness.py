@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,20 +18,26 @@ class Newest:
     path: str = ""
 
 
-def newest(paths: Iterable[str], now: float) -> Newest:
+def newest(paths: Iterable[str], now: float, foreseen: Collection[str] = ()) -> Newest:
     """Find the latest change under some paths.
 
     Args:
         paths: Files or directories; a directory stands for its whole tree, what does not exist for nothing.
         now: The present. What claims to be from the future (a clock was set back) would make a service look
             outdated for ever; it is passed over.
+        foreseen: Paths that count as changed now, since only check mode keeps them from being written.
 
     Returns:
         The latest change and where it was.
     """
     result = Newest()
     for path in paths:
+        written = next((new for new in foreseen if new == path or new.startswith(f"{path.rstrip('/')}/")), "")
+        if written:
+            return Newest(now, written)
         for entry in _tree(path):
+            if foreseen and Path(entry).is_symlink() and str(Path(entry).resolve()) in foreseen:
+                return Newest(now, entry)
             for moment in _moments(entry):
                 if result.time < moment <= now + _SLACK_SECONDS:
                     result = Newest(moment, entry)

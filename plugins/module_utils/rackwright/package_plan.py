@@ -160,6 +160,8 @@ _UNKNOWN = (
 _HELD = re.compile(r"^The following held packages will be changed:\n((?:  .*\n)+)", re.MULTILINE)
 _SIMULATED = re.compile(r"^Inst (?P<name>\S+) (?:\[(?P<old>[^\]]+)\] )?\((?P<new>\S+)", re.MULTILINE)
 
+_REMOVED = re.compile(r"^(?:Remv|Purg) (?P<name>\S+) \[(?P<old>[^\]]+)\]", re.MULTILINE)
+
 
 def unknown_names(output: str) -> list[str]:
     """The names that apt does not know or cannot offer in the asked version."""
@@ -173,9 +175,31 @@ def unknown_names(output: str) -> list[str]:
 
 
 def simulated(output: str) -> list[dict[str, str]]:
-    """What `apt-get --simulate install` would install: name and version, sorted by name."""
-    entries = {match["name"]: match["new"] for match in _SIMULATED.finditer(output)}
-    return [{"name": name, "version": entries[name]} for name in sorted(entries)]
+    """What `apt-get --simulate install` would install: name, version and any previous one, sorted by name."""
+    found = {match["name"]: match for match in _SIMULATED.finditer(output)}
+    return [
+        {"name": name, "version": match["new"], **({"previous": match["old"]} if match["old"] else {})}
+        for name, match in sorted(found.items())
+    ]
+
+
+def simulated_removals(output: str) -> list[dict[str, str]]:
+    """What `apt-get --simulate install` would take away: name and version, sorted by name."""
+    found = {match["name"]: match["old"] for match in _REMOVED.finditer(output)}
+    return [{"name": name, "version": found[name]} for name in sorted(found)]
+
+
+def differing(before: dict[str, str], after: dict[str, str]) -> list[dict[str, str]]:
+    """What is new or has another version, as `simulated` says it."""
+    return [
+        {
+            "name": name,
+            "version": after[name],
+            **({"previous": before[name]} if name in before else {}),
+        }
+        for name in sorted(after)
+        if before.get(name) != after[name]
+    ]
 
 
 def explain(output: str) -> str:
