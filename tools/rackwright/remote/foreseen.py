@@ -1,7 +1,7 @@
 """What earlier tasks of a run in check mode would have changed on a host.
 
-In check mode nothing is written, so the times of files do not show what a later task of the same run would act
-on. Each block therefore notes what it would have changed among the host's facts, and `units` counts it as changed.
+In check mode nothing is written, so the times of files do not show what a later task of the run would act on.
+Each block therefore notes what it would change among the facts of the host; `units` counts that as changed.
 """
 
 from __future__ import annotations
