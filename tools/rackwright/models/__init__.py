@@ -1,0 +1,1 @@
+"""Language models: what they are, what they need, and where their files come from."""
