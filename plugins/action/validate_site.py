@@ -15,7 +15,8 @@ from rackwright.site.validate import validate
 class ActionModule(ActionBase):  # type: ignore[misc]
     """Takes no argument; reads the inventory sources of the running play again, on the controller.
 
-    Fails with every finding in its message (variable, value, rule, hint) when there is one.
+    Fails with every finding in its message (variable, value, rule, hint) when there is one; warnings alone
+    are shown, and pass.
     """
 
     TRANSFERS_FILES = False
@@ -33,9 +34,11 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         # The play's own secrets, so that --ask-vault-pass serves here too.
         secrets = self._loader._vault.secrets  # noqa: SLF001 - the loader has no public way to them
         findings = validate([Path(source) for source in sources], vault_secrets=secrets or None)
-        if findings:
-            text = "\n".join(f"{number}. {finding}" for number, finding in enumerate(findings, 1))
+        errors = [finding for finding in findings if finding.severity == "error"]
+        if errors:
+            text = "\n".join(f"{number}. {finding}" for number, finding in enumerate(errors, 1))
             raise AnsibleActionFail(
-                f"{len(findings)} to mend in the site's input; no host has been touched.\n{text}"
+                f"{len(errors)} to mend in the site's input; no host has been touched.\n{text}"
             )
-        return result | {"changed": False}
+        warnings = [str(finding) for finding in findings]
+        return result | {"changed": False} | ({"warnings": warnings} if warnings else {})

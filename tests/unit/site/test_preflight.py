@@ -75,7 +75,7 @@ def test_bad_input_stops_before_any_host(play: Play, ssh: Path, lab: Path, edit:
     assert calls(ssh) == ""
     text = " ".join((result.stdout + result.stderr).split())
     for part in (
-        "5 to mend in the site's input; no host has been touched",
+        "6 to mend in the site's input; no host has been touched",
         "groups = reddis (group reddis)",
         "did you mean `redis`?",
         "host_memry_mb = (set)",

@@ -49,7 +49,8 @@ BAD: dict[str, tuple[list[tuple[str, str, str]], list[tuple[str, str, str, str, 
                 "knows this inventory group; it holds data1",
                 "did you mean `redis`?",
                 "group reddis",
-            )
+            ),
+            ("groups", "redis: (no host)", "app (app1) needs redis", "redis: {hosts", "group redis"),
         ],
     ),
     "unknown zone": (
@@ -60,14 +61,14 @@ BAD: dict[str, tuple[list[tuple[str, str, str]], list[tuple[str, str, str, str, 
         [
             (
                 HOSTS,
-                "    edge: {hosts",
-                "    platform: {hosts: {app9: {ansible_host: 10.77.20.19}}}\n    edge: {hosts",
+                "    platform: {children",
+                "    platform: {hosts: {app9: {ansible_host: 10.77.20.19}}, children",
             )
         ],
         [("groups", "(no zone)", "exactly one zone", "zone_dmz, zone_app", "host app9")],
     ),
     "host in two zones": (
-        [(HOSTS, "    edge: {hosts", "    zone_ops: {hosts: {app1: {}}}\n    edge: {hosts")],
+        [(HOSTS, "zone_ops: {hosts: {", "zone_ops: {hosts: {app1: {}, ")],
         [("groups", "zone_app, zone_ops", "exactly one zone", "", "host app1")],
     ),
     "misspelt variable": (
@@ -332,5 +333,5 @@ def test_everything_at_once_in_a_table(lab: Path, edit: Edit, capsys: pytest.Cap
         main(["validate", "-i", str(lab)])
     assert caught.value.code == 1
     text = re.sub(r"[\s│]+", " ", capsys.readouterr().out)
-    for part in ("5 to mend", "reddis", "did you mean `redis`?", "domian", "'2'", "the site has no vault"):
+    for part in ("6 to mend", "reddis", "did you mean `redis`?", "domian", "'2'", "the site has no vault"):
         assert part in text

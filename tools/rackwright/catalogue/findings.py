@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from typing import Literal
 
 from rackwright.errors import RackwrightError
+
+Severity = Literal["error", "warning"]
 
 
 @dataclass(frozen=True)
@@ -18,6 +21,7 @@ class Finding:
         rule: The rule that it breaks.
         hint: What to write instead, or what to run.
         where: `path:line`, a host or a group; empty when the variable says it all.
+        severity: `error` stops everything, `warning` is told and passes.
     """
 
     variable: str
@@ -25,6 +29,7 @@ class Finding:
     rule: str
     hint: str
     where: str = ""
+    severity: Severity = "error"
 
     def __str__(self) -> str:
         """Return the finding in the lines that an operator reads."""

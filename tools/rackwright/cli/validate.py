@@ -16,18 +16,22 @@ from rackwright.cli.tables import console
 @click.command()
 @inventory_option
 @json_option
-def validate(inventory: tuple[Path, ...], as_json: bool) -> None:
+@click.option("--draft", is_flag=True, help="The site is still being written: do not ask for its vault.")
+def validate(inventory: tuple[Path, ...], as_json: bool, draft: bool) -> None:
     """Check a site's inventory and the catalogue; touches no host.
 
-    Prints every finding with variable, value, rule and hint; exits with 1 when there is one.
+    Prints every finding with variable, value, rule and hint; exits with 1 when there is one that is more than
+    a warning.
     """
     from rackwright.site.validate import validate as validate_site  # noqa: PLC0415 - loads Ansible
 
-    findings = validate_site(inventory)
+    findings = validate_site(inventory, draft=draft)
+    errors = [finding for finding in findings if finding.severity == "error"]
     if as_json:
         click.echo(json.dumps([finding.as_dict() for finding in findings], indent=2, ensure_ascii=False))
     elif findings:
-        table = Table(title=f"{len(findings)} to mend", title_justify="left", show_lines=True)
+        title = f"{len(errors)} to mend" if errors else "Sound, but look at this"
+        table = Table(title=title, title_justify="left", show_lines=True)
         table.add_column("#", justify="right")
         table.add_column("Variable", overflow="fold")
         table.add_column("Value", overflow="fold")
@@ -35,11 +39,13 @@ def validate(inventory: tuple[Path, ...], as_json: bool) -> None:
         table.add_column("Hint", overflow="fold", ratio=2)
         for number, finding in enumerate(findings, 1):
             variable = Text(finding.variable, style="bold")
+            if finding.severity == "warning":
+                variable.append("\nwarning", style="not bold yellow")
             if finding.where:
                 variable.append(f"\n{finding.where}", style="not bold dim")
             table.add_row(str(number), variable, *map(Text, (finding.value, finding.rule, finding.hint)))
         console().print(table)
     else:
         console().print("[green]The input is sound.[/green]", f"({', '.join(map(str, inventory))})")
-    if findings:
+    if errors:
         raise click.exceptions.Exit(1)

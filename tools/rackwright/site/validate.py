@@ -11,6 +11,14 @@ from rackwright.catalogue.findings import Finding, FindingsError, short
 from rackwright.catalogue.flows import policy_findings
 from rackwright.catalogue.load import Catalogue, load_catalogue, parse
 from rackwright.errors import RackwrightError
+from rackwright.site.access_checks import (
+    family_findings,
+    group_need_findings,
+    host_name_findings,
+    open_findings,
+)
+from rackwright.site.file_checks import UNREADABLE, file_findings
+from rackwright.site.hardware_checks import hardware_findings
 from rackwright.site.inventory import AnsibleObject, Inventory, load_inventory
 from rackwright.site.load import site_of
 from rackwright.site.name_checks import group_findings, option_findings, secret_findings, variable_findings
@@ -39,9 +47,12 @@ PRECEDENCE = (
 )
 _VARIABLES = TypeAdapter(SiteVariables)
 _HOST_LEVEL = ("host_memory_mb", "host_cpus")
+_ADDRESSES = ("management_sources", "client_networks", "dns_servers", "ntp_servers")
 
 
-def validate(sources: Sequence[Path], vault_secrets: AnsibleObject = None) -> list[Finding]:
+def validate(
+    sources: Sequence[Path], vault_secrets: AnsibleObject = None, *, draft: bool = False
+) -> list[Finding]:
     """Return everything that is wrong with a site's input, in the order in which it is best mended.
 
     Nothing is asked of any host. An inventory that cannot be read at all is one finding.
@@ -49,16 +60,22 @@ def validate(sources: Sequence[Path], vault_secrets: AnsibleObject = None) -> li
     Args:
         sources: The inventory's files or directories.
         vault_secrets: Of a running play; None asks the configured vault_password_file.
+        draft: The site is still being written: that it has no vault is no finding.
     """
+    in_files = list(file_findings(sources))
+    unreadable = [finding for finding in in_files if finding.variable == UNREADABLE]
+    if unreadable:
+        # Ansible could not read the rest either.
+        return unreadable
     try:
         inventory = load_inventory(sources, vault_secrets)
     except RackwrightError as error:
         shown = ", ".join(str(source) for source in sources)
         return [Finding("inventory", shown, error.message, error.hint or "correct the file that is named")]
-    return list(dict.fromkeys(_findings(inventory)))
+    return list(dict.fromkeys((*in_files, *_findings(inventory, draft))))
 
 
-def _findings(inventory: Inventory) -> Iterator[Finding]:
+def _findings(inventory: Inventory, draft: bool) -> Iterator[Finding]:
     yield from precedence_findings()
     if not inventory.members("platform"):
         yield Finding(
@@ -83,6 +100,8 @@ def _findings(inventory: Inventory) -> Iterator[Finding]:
     yield from catalogue_findings
     if catalogue is not None:
         yield from group_findings(inventory, catalogue)
+        yield from group_need_findings(inventory, catalogue)
+    yield from host_name_findings(inventory)
     secrets = values.get("secrets")
     yield from variable_findings(inventory, secrets if isinstance(secrets, Mapping) else {})
     yield from option_findings(inventory)
@@ -90,7 +109,11 @@ def _findings(inventory: Inventory) -> Iterator[Finding]:
     yield from placing
     yield from _tier(values, catalogue, told | {finding.variable for finding in typed})
     yield from proxy_findings(values.get("package_proxy"))
+    allowed = {name: values.get(name) for name in _ADDRESSES}
+    yield from family_findings(inventory, allowed)
+    yield from open_findings(allowed)
     yield from _host_level(inventory)
+    yield from hardware_findings(inventory)
     if catalogue is not None:
         yield from port_findings(inventory, catalogue)
         if not (typed or placing or values.findings):
@@ -98,7 +121,8 @@ def _findings(inventory: Inventory) -> Iterator[Finding]:
             yield from policy_findings(site_of(inventory))
         yield from _budgets(inventory, catalogue)
     yield from version_findings(values.get("versions"))
-    yield from secret_findings(inventory.site_variables(), secrets, inventory)
+    missing = [*secret_findings(inventory.site_variables(), secrets, inventory)]
+    yield from (finding for finding in missing if not (draft and finding.value == "(absent)"))
 
 
 def precedence_findings() -> Iterator[Finding]:

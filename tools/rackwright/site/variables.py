@@ -94,6 +94,9 @@ class SiteVariables(Strict):
     host_cpus: Annotated[int, Field(ge=1)] | None = Field(
         default=None, description="Cores that a host's services may count on; default: what it has."
     )
+    hardware: dict[str, Any] | None = Field(
+        default=None, description="A host's hardware, written by `rackwright scan` into its host_vars."
+    )
     lab: LabSettings | None = Field(
         default=None, description="Lab only: {outside_cidr, denied_client, gateway_octet}."
     )

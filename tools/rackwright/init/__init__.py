@@ -1,0 +1,1 @@
+"""A new site: questions and answers turned into an inventory."""

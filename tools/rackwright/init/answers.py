@@ -1,0 +1,164 @@
+"""What has to be known to write a site: the answers of the wizard, of flags, or of a file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import AfterValidator, Field, TypeAdapter
+
+from rackwright.catalogue.findings import Finding, FindingsError
+from rackwright.catalogue.load import parse
+from rackwright.errors import RackwrightError
+from rackwright.site.names import host_name_problem
+from rackwright.site.variables import DOMAIN, PRIVATE_NETWORKS, Address, Network, Strict
+
+Size = Literal["small", "medium", "large", "lab"]
+DOCS = "docs/init.md"
+SITE_NAME = r"^[a-z][a-z0-9-]{0,31}$"
+
+_TLS_MODES = ("internal_ca",)
+_LATER_TLS_MODES = ("provided", "acme")
+
+
+def _host_name(value: str) -> str:
+    problem = host_name_problem(value)
+    if problem:
+        raise ValueError(problem)
+    return value
+
+
+def _tls(value: str) -> str:
+    if value in _LATER_TLS_MODES:
+        raise ValueError(
+            f"this version cannot do `{value}` yet: certificates are the site's own (internal_ca)"
+        )
+    if value not in _TLS_MODES:
+        raise ValueError(f"it must be one of {', '.join(_TLS_MODES)}")
+    return value
+
+
+HostName = Annotated[str, AfterValidator(_host_name)]
+Group = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+
+
+class HostAnswer(Strict):
+    """One machine of the platform."""
+
+    name: HostName
+    address: Address = Field(description="Its address in its zone, IPv4 or IPv6.")
+    zone: str | None = Field(default=None, description="Its zone; default: what the size says.")
+    groups: list[Group] | None = Field(
+        default=None, description="What runs on it; default: what the size says."
+    )
+    memory_mb: Annotated[int, Field(ge=256)] | None = Field(
+        default=None, description="Memory to count on in MB, where it is less than the machine has."
+    )
+    cpus: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="Cores to count on, where they are fewer than the machine has."
+    )
+    hardware: str | None = Field(
+        default=None, description="A hardware.yml of `rackwright scan`; relative to the answers' file."
+    )
+
+
+class OutsideAnswer(Strict):
+    """A machine in no zone, from which the smoke tests speak."""
+
+    name: HostName
+    address: Address
+
+
+class SshAnswer(Strict):
+    """How the machines are reached."""
+
+    user: Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_-]*$")] = "rackwright"
+    key: str | None = Field(default=None, description="Private key; none: what ssh finds (agent, config).")
+    port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    known_hosts: str | None = Field(default=None, description="A known_hosts file of the site's own.")
+
+
+class Answers(Strict):
+    """All answers."""
+
+    size: Size
+    name: Annotated[str, Field(pattern=SITE_NAME)]
+    domain: Annotated[str, Field(pattern=DOMAIN)]
+    hosts: Annotated[list[HostAnswer], Field(min_length=1)]
+    tier: str | None = Field(default=None, description="Default: chosen from hardware and users.")
+    users: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="People who use it at the same time; for the choice of the tier."
+    )
+    tls: Annotated[str, AfterValidator(_tls)] = "internal_ca"
+    zones: dict[str, Network] = Field(default={}, description="Zone -> subnet; default: from the addresses.")
+    management: Annotated[list[Network], Field(min_length=1)]
+    clients: Annotated[list[Network], Field(min_length=1)] = Field(default=list(PRIVATE_NETWORKS))
+    package_proxy: str = ""
+    dns: list[Address] = Field(default=[])
+    ntp: list[Address] = Field(default=[])
+    ssh: SshAnswer = SshAnswer()
+    outside: list[OutsideAnswer] = Field(default=[], description="Clients in no zone, for the smoke tests.")
+    variables: dict[str, Any] = Field(default={}, description="Further variables of the site, as they are.")
+
+
+_ANSWERS = TypeAdapter(Answers)
+
+
+def parse_answers(values: object, where: str = "") -> Answers:
+    """Return the answers that plain data holds.
+
+    Args:
+        values: A mapping as YAML or the flags give it.
+        where: What the values come from, for the findings.
+
+    Raises:
+        FindingsError: Anything in them is wrong; holds every finding.
+    """
+    findings: list[Finding] = []
+    answers = parse(_ANSWERS, "", values, findings)
+    if answers is None:
+        raise FindingsError(_named(finding, where) for finding in findings)
+    return answers
+
+
+def read_answers(path: Path) -> dict[str, Any]:
+    """Return the data of an answers' file, not checked yet; paths in it are made absolute.
+
+    Raises:
+        RackwrightError: It cannot be read, or is no mapping.
+    """
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise RackwrightError(
+            f"{path}: cannot be read: {' '.join(str(error).split())}",
+            hint=f"{DOCS} has an example; `rackwright lab answers` writes one for the lab",
+        ) from error
+    if not isinstance(values, dict):
+        raise RackwrightError(f"{path}: it must be a mapping of answers", hint=f"{DOCS} has an example")
+    hosts = values.get("hosts")
+    for host in hosts if isinstance(hosts, list) else ():
+        if isinstance(host, dict) and isinstance(host.get("hardware"), str):
+            host["hardware"] = str(path.parent / host["hardware"])
+    return values
+
+
+def answer_names() -> tuple[str, ...]:
+    """Return the names of all answers."""
+    return tuple(Answers.model_fields)
+
+
+def defaults() -> Mapping[str, Any]:
+    """Return the answers that have a default, by name."""
+    return {
+        name: field.get_default(call_default_factory=True)
+        for name, field in Answers.model_fields.items()
+        if not field.is_required()
+    }
+
+
+def _named(finding: Finding, where: str) -> Finding:
+    hint = finding.hint.replace("docs/catalogue.md", DOCS)
+    return Finding(finding.variable.lstrip("."), finding.value, finding.rule, hint, finding.where or where)
