@@ -1,0 +1,1 @@
+"""What goes together: GPU architectures, driver branches, CUDA, kernels, engines, quantisations."""
