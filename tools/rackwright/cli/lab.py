@@ -123,6 +123,17 @@ def execute(inventory: tuple[Path, ...], host: str, arguments: tuple[str, ...]) 
     raise SystemExit(done.returncode)
 
 
+@lab_group.command()
+@inventory_option
+@click.option("--name", default="lab-site", show_default=True, help="Name of the new site.")
+def answers(inventory: tuple[Path, ...], name: str) -> None:
+    """Print answers for `rackwright init`: a site on this lab's machines."""
+    from rackwright.lab.answers import answers_text, lab_answers  # noqa: PLC0415
+    from rackwright.site.inventory import load_inventory  # noqa: PLC0415
+
+    click.echo(answers_text(lab_answers(read_lab(inventory), load_inventory(inventory), name)), nl=False)
+
+
 @lab_group.command("list")
 @json_option
 def list_labs(as_json: bool) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -145,18 +144,19 @@ def read_answers(path: Path) -> dict[str, Any]:
     return values
 
 
-def answer_names() -> tuple[str, ...]:
-    """Return the names of all answers."""
-    return tuple(Answers.model_fields)
+def write_answers(answers: Answers, path: Path) -> None:
+    """Write answers to a file that `read_answers` reads; what has its default is left out.
 
-
-def defaults() -> Mapping[str, Any]:
-    """Return the answers that have a default, by name."""
-    return {
-        name: field.get_default(call_default_factory=True)
-        for name, field in Answers.model_fields.items()
-        if not field.is_required()
-    }
+    Raises:
+        RackwrightError: The file cannot be written.
+    """
+    text = yaml.safe_dump(
+        answers.model_dump(mode="json", exclude_defaults=True), sort_keys=False, allow_unicode=True, width=140
+    )
+    try:
+        path.write_text("---\n" + text, encoding="utf-8")
+    except OSError as error:
+        raise RackwrightError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def _named(finding: Finding, where: str) -> Finding:

@@ -13,7 +13,7 @@ from rackwright.catalogue.findings import Finding, FindingsError
 from rackwright.errors import RackwrightError
 from rackwright.hardware.model import Hardware
 from rackwright.init.answers import Answers
-from rackwright.init.layout import lay_out
+from rackwright.init.layout import Layout, lay_out
 from rackwright.init.render import render_site
 from rackwright.init.write import refuse_another, write_site
 from rackwright.site.paths import repository_root
@@ -28,11 +28,15 @@ class Draft:
     Attributes:
         target: Its directory to be.
         files: Content by path in it.
+        layout: Where its hosts stand and what they run.
+        needs_models: Whether it serves models and nobody has said which.
         tier: Its tier; the reason is empty where it was given.
     """
 
     target: Path
     files: Mapping[Path, bytes]
+    layout: Layout
+    needs_models: bool
     tier: Suggestion
 
 
@@ -94,7 +98,8 @@ def prepare(answers: Answers, target: Path, hardware: Mapping[str, Hardware]) ->
         tier = Suggestion("lab", "the size lab")
     else:
         tier = suggest_tier(tuple(hardware.values()), answers.users, load_tiers(_project_tiers()))
-    return Draft(target, render_site(answers, layout, tier.tier, hardware), tier)
+    needs_models = bool(layout.members("inference")) and "llama_cpp_model" not in answers.variables
+    return Draft(target, render_site(answers, layout, tier.tier, hardware), layout, needs_models, tier)
 
 
 def create(draft: Draft, with_secrets: bool) -> Written:

@@ -16,7 +16,7 @@ from rackwright.init.layout import PLACES, ZONES, Layout
 from rackwright.site.paths import repository_root
 
 # Text that YAML reads as that same text without quotes.
-_PLAIN = re.compile(r"^[A-Za-z/~][A-Za-z0-9_./~@-]*$")
+_PLAIN = re.compile(r"^([A-Za-z/~][A-Za-z0-9_./~@-]*|\d+\.\d+\.\d+\.\d+(/\d+)?)$")
 _NOT_TEXT = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null", "~"})
 _WIDTH = 140
 # Variables of the catalogue's model server, which have a file of their own.
@@ -125,7 +125,10 @@ def _group_comments() -> dict[str, str]:
     for service in _project("services").values():
         if service["group"] in found:
             found[service["group"]].append(service["title"])
-    return {group: ", ".join(titles) or "asks the other hosts' metrics" for group, titles in found.items()}
+    return {
+        group: ", ".join(titles) or "Monitoring: may ask every host for its metrics"
+        for group, titles in found.items()
+    }
 
 
 def _zone_comments() -> dict[str, str]:
