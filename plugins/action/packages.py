@@ -11,12 +11,15 @@ import yaml
 from ansible import constants
 from ansible.errors import AnsibleActionFail
 
+from rackwright.remote.foreseen import foresee
 from rackwright.remote.resident import ResidentModules
 
 _ARGUMENTS = {"roles", "names", "proxy", "max_age_seconds"}
 _ENTRY_KEYS = {"install", "seed_files", "unsupported"}
 _SEED_KEYS = {"dest", "content", "mode"}
 _MEMO = "rackwright_packages"
+# Changes with every package; `units` asks for it in check mode.
+_DPKG = "/var/lib/dpkg/info"
 
 
 class ActionModule(ResidentModules):
@@ -40,8 +43,11 @@ class ActionModule(ResidentModules):
         answer = self._execute_module(module_name="packages", module_args=payload, task_vars=task_vars)
         answer.pop("invocation", None)
         answer["skipped_call"] = False
+        if self._task.check_mode and answer.get("installed"):
+            foresee(answer, task_vars, {_DPKG: None})
         if not answer.get("failed"):
-            answer["ansible_facts"] = {_MEMO: {"run": _this_run(), "ensured": sorted(known | marks)}}
+            facts = answer.setdefault("ansible_facts", {})
+            facts[_MEMO] = {"run": _this_run(), "ensured": sorted(known | marks)}
         result.update(answer)
         return result
 

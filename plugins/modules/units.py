@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.rackwright import systemd
+from ansible.module_utils.rackwright import systemd, unit_plan
+from ansible.module_utils.rackwright.fingerprint import Subjects
 from ansible.module_utils.rackwright.freshness import newest
-from ansible.module_utils.rackwright.unit_plan import Step, Unit, UnitError, Wish, decide, needs_daemon_reload
+from ansible.module_utils.rackwright.unit_plan import Step, Unit, UnitError, Wish
+from ansible.module_utils.rackwright.verified import Watch
 
 DOCUMENTATION = r"""
 ---
@@ -18,15 +20,12 @@ module: units
 short_description: Bring systemd units into the state asked for, restarting only what is older than its files
 description:
   - Nothing is remembered between tasks or runs. A unit is restarted when something under
-    O(items[].restart_after) was
-    changed after it became active, and reloaded when something under O(items[].reload_after) was changed
-    after its
-    last change of state, or when its last reload failed. So no restart handlers are needed, a run that was
-    interrupted is made good by the next one, and a service is started once.
+    O(items[].restart_after) was changed after it became active, and reloaded when something under
+    O(items[].reload_after) was changed after its last change of state, or when its last reload failed. So no
+    restart handlers are needed, an interrupted run is made good by the next, and a service is started once.
   - systemd reads its unit files again at most once, and only when a unit of the list needs it.
   - A unit that is passed over because a condition for its start is not met (time synchronisation in a
-    container)
-    is reported, not failed. One that fails is reported with its last journal lines.
+    container) is reported, not failed. One that fails is reported with its last journal lines.
   - A unit without an install section counts as enabled and as disabled.
   - In check mode a unit that does not exist yet counts as one that will be there.
 options:
@@ -50,16 +49,12 @@ options:
       enabled: {description: Whether it is started with the system., type: bool}
       masked: {description: Whether it is made impossible to start., type: bool}
       restart_after:
-        description:
-          - Files and directory trees that the unit reads only at its start.
-          - What does not exist is passed over.
+        description: Files and directory trees that the unit reads only at its start; those that exist.
         type: list
         elements: str
         default: []
       reload_after:
-        description:
-          - Files and directory trees that the unit reads again on reload.
-          - A unit that cannot reload is restarted.
+        description: Those that it reads again on reload. A unit that cannot reload is restarted.
         type: list
         elements: str
         default: []
@@ -71,16 +66,12 @@ options:
           port: {description: TCP port., type: int, required: true}
           seconds: {description: How long to wait., type: float, default: 30}
   foreseen:
-    description:
-      - Paths that earlier tasks of a run in check mode would have written; set by the action.
-      - They count as changed just now.
+    description: Paths that earlier tasks of a run in check mode would have written; set by the action.
     type: list
     elements: str
     default: []
 attributes:
-  check_mode:
-    support: full
-    description: Says what would be done, also because of files that the same run would write.
+  check_mode: {support: full, description: "Says what would be done, also because of files of the same run."}
   diff_mode: {support: none, description: Each item says what was done and why.}
 author: [Rackwright]
 """
@@ -117,9 +108,7 @@ items:
       description: False for a unit passed over because a condition for its start is not met; else missing.
       type: bool
 seconds:
-  description: >-
-    How long starting, restarting or reloading each unit took, till it listens where that is waited for.
-    Empty in check mode.
+  description: How long starting, restarting or reloading each unit took, its wait included.
   returned: always
   type: dict
 daemon_reload:
@@ -188,7 +177,7 @@ class Run:
         names = [wish.name for wish in self.wishes]
         self.units = systemd.show(names)
         pairs = zip(self.wishes, self.units, strict=True)
-        self.daemon_reload = any(needs_daemon_reload(wish, unit) for wish, unit in pairs)
+        self.daemon_reload = any(unit_plan.needs_daemon_reload(wish, unit) for wish, unit in pairs)
         if self.daemon_reload and not self.check:
             systemd.daemon_reload()
             self.units = systemd.show(names)
@@ -226,8 +215,8 @@ class Run:
         foreseen: list[str] = self.module.params["foreseen"] if self.check else []
         restart = newest(spec["restart_after"], now, foreseen)
         reload = newest(spec["reload_after"], now, foreseen)
-        steps: list[Step] = decide(wish, unit, restart, reload)
-        return steps
+        steps: list[Step] = unit_plan.decide(wish, unit, restart, reload)
+        return steps if unit.known or not foreseen else unit_plan.packaged(wish, steps, foreseen)
 
     def _take(self, step: Step, unit: Unit, entry: dict[str, Any]) -> None:
         if self.check and step.verb == "start" and unit.condition_failed:
@@ -270,10 +259,22 @@ class Run:
         )
 
 
+def subjects_of(specs: list[dict[str, Any]]) -> Subjects:
+    """Everything whose touch may put the units out of order."""
+    watched = {path for spec in specs for path in (*spec["restart_after"], *spec["reload_after"])}
+    waits = [spec["wait"] for spec in specs if spec["wait"]]
+    return {
+        "units": [spec["name"] for spec in specs],
+        "trees": sorted(watched),
+        "ports": [[wait["address"], wait["port"]] for wait in waits],
+    }
+
+
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
     run = Run(module)
+    watch = Watch(module, subjects_of(run.specs))
     failure = ""
     try:
         run.look()
@@ -290,6 +291,9 @@ def main() -> None:
     }
     if failure:
         module.fail_json(msg=failure, **result)
+    # What a condition kept from starting is tried again in every run.
+    if not (run.acted or run.daemon_reload or any("condition_met" in entry for entry in run.entries)):
+        watch.keep(result)
     module.exit_json(**result)
 
 

@@ -29,6 +29,9 @@ PROPERTIES = (
     "InvocationID",
 )
 
+# What `packages` foresees in check mode when something would be installed: dpkg's own directory.
+PACKAGES = "/var/lib/dpkg/info"
+
 _LINKED = ("linked", "linked-runtime")
 _RUNNING = ("active", "reloading", "refreshing")
 _TIMESTAMP = re.compile(r"\w{3} (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)(\.\d+)? UTC")
@@ -154,6 +157,21 @@ def decide(wish: Wish, unit: Unit, restart: Newest, reload: Newest) -> list[Step
     if wish.masked and not unit.masked:
         steps.append(Step("mask"))
     return steps
+
+
+def packaged(wish: Wish, steps: list[Step], foreseen: list[str]) -> list[Step]:
+    """What check mode says of a unit that a package of the same run would bring: Debian enables those itself.
+
+    Args:
+        wish: What is asked for.
+        steps: What `decide` says of a unit that is not there.
+        foreseen: Paths that the run would write; a unit file among them is not the package's.
+    """
+    name = wish.name if "." in wish.name else f"{wish.name}.service"
+    if PACKAGES not in foreseen or f"/etc/systemd/system/{name}" in foreseen:
+        return steps
+    rest = [step for step in steps if step.verb != "enable"]
+    return [Step("disable", "its package enables it"), *rest] if wish.enabled is False else rest
 
 
 def _enablement(wish: Wish, unit: Unit) -> list[Step]:

@@ -45,6 +45,21 @@ class TaskResult:
         return ""
 
     @property
+    def timed_restarts(self) -> list[tuple[str, float]]:
+        """What the task restarted, and the seconds until it served again; empty for a run in check mode."""
+        found: list[tuple[str, float]] = []
+        took = self.result.get("seconds")
+        if isinstance(took, Mapping):
+            items = [item for item in self.result.get("items") or () if isinstance(item, Mapping)]
+            restarted = [str(item["name"]) for item in items if item.get("action") == "restarted"]
+            found += [(name, float(took[name])) for name in restarted if name in took]
+        elif took and self.result.get("reasons") and "name" in self.result:
+            found.append((str(self.result["name"]), float(took)))
+        if self.result.get("restart_seconds") and "unit" in self.result:
+            found.append((str(self.result["unit"]), float(self.result["restart_seconds"])))
+        return found
+
+    @property
     def changed_items(self) -> list[str]:
         """Names of the items that a batch block changed (file, package, unit, …)."""
         return [

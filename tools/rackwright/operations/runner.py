@@ -57,6 +57,7 @@ def run_playbook(
     on_event: EventHandler | None = None,
     arguments: Sequence[str] = (),
     cancelled: Callable[[], bool] | None = None,
+    label: str | None = None,
 ) -> Run:
     """Run one playbook of this repository.
 
@@ -66,6 +67,7 @@ def run_playbook(
         on_event: called with every event and the recap so far.
         arguments: further arguments of ansible-playbook; never a secret, they are in the process list.
         cancelled: asked regularly; true stops the run.
+        label: what the run is kept under; the playbook's name without it.
 
     Raises:
         RackwrightError: the playbook or an inventory does not exist.
@@ -79,7 +81,7 @@ def run_playbook(
                 f"there is no inventory {source}",
                 hint="name an existing one with -i, e.g. -i inventories/lab",
             )
-    directory = _run_directory(root, playbook)
+    directory = _run_directory(root, label or Path(playbook).stem)
     recap = Recap()
 
     def handle(event: Mapping[str, Any]) -> bool:
@@ -111,7 +113,7 @@ def run_playbook(
     with outcome.stdout as output, log.open("w", encoding="utf-8") as stream:
         shutil.copyfileobj(output, stream)
     run = Run(playbook, outcome.status, outcome.rc, seconds, recap, log)
-    _write_summary(run, directory)
+    _write_summary(run, directory, inventories)
     shutil.rmtree(directory / "artifacts", ignore_errors=True)
     return run
 
@@ -138,19 +140,26 @@ def expected_seconds(playbook: str) -> float | None:
     return None
 
 
-def _run_directory(root: Path, playbook: str) -> Path:
+def site_key(inventories: Sequence[Path]) -> str:
+    """Name the site that a list of inventory sources describes, for comparison with that of earlier runs."""
+    return ":".join(str(source.resolve()) for source in inventories)
+
+
+def _run_directory(root: Path, label: str) -> Path:
     runs = root / ".runs"
     runs.mkdir(mode=0o700, exist_ok=True)
-    for old in sorted(path for path in runs.iterdir() if path.is_dir())[: -_KEPT_RUNS + 1 or None]:
+    # Of each kind, so that a plan every hour does not push out what was applied last month.
+    for old in sorted(path for path in runs.glob(f"*-{label}") if path.is_dir())[: -_KEPT_RUNS + 1 or None]:
         shutil.rmtree(old, ignore_errors=True)
     stamp = datetime.now(tz=UTC).strftime("%Y%m%dT%H%M%S.%f")
-    directory = runs / f"{stamp}-{Path(playbook).stem}"
+    directory = runs / f"{stamp}-{label}"
     directory.mkdir(mode=0o700)
     return directory
 
 
-def _write_summary(run: Run, directory: Path) -> None:
+def _write_summary(run: Run, directory: Path, inventories: Sequence[Path]) -> None:
     summary = {
+        "site": site_key(inventories),
         "playbook": run.playbook,
         "status": run.status,
         "exit_code": run.exit_code,
@@ -160,6 +169,11 @@ def _write_summary(run: Run, directory: Path) -> None:
         "changed": [
             {"host": result.host, "role": result.role, "task": result.task, "items": result.changed_items}
             for result in run.recap.changed
+        ],
+        "restarts": [
+            {"host": result.host, "name": name, "seconds": seconds}
+            for result in run.recap.changed
+            for name, seconds in result.timed_restarts
         ],
         "failed": [
             {"host": result.host, "role": result.role, "task": result.task, "message": result.message}

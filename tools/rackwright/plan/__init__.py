@@ -1,0 +1,1 @@
+"""What a run of `apply` would change, told before it is done."""
