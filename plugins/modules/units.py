@@ -27,7 +27,6 @@ description:
   - A unit that is passed over because a condition for its start is not met (time synchronisation in a
     container) is reported, not failed. One that fails is reported with its last journal lines.
   - A unit without an install section counts as enabled and as disabled.
-  - In check mode a unit that does not exist yet counts as one that will be there.
 options:
   items:
     description: The units, in the order in which they are dealt with.
@@ -71,7 +70,7 @@ options:
     elements: str
     default: []
 attributes:
-  check_mode: {support: full, description: "Says what would be done, also because of files of the same run."}
+  check_mode: {support: full, description: "Files of the same run count as written, units of its packages as there."}
   diff_mode: {support: none, description: Each item says what was done and why.}
 author: [Rackwright]
 """

@@ -38,14 +38,12 @@ _CLASSES = {
 
 def plan_page(plan: Plan) -> str:
     """Return the page."""
-    when = datetime.now(tz=UTC).strftime("%Y-%m-%d %H:%M UTC")
     parts = [
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         f"<title>Plan</title>\n<style>{_STYLE}</style>\n</head>\n<body>",
         f"<h1>{_title(plan)}</h1>",
-        '<p class="dim">What <code>rackwright apply</code> would do; '
-        f"asked {when} in {plan.seconds:.0f} s.</p>",
+        f'<p class="dim">What <code>rackwright apply</code> would do; {_asked(plan)}</p>',
         f'<div class="cards">{"".join(_cards(plan))}</div>',
         *(
             f'<div class="trouble"><b>{escape(trouble.kind)} {escape(trouble.host)}</b> '
@@ -58,6 +56,10 @@ def plan_page(plan: Plan) -> str:
         "</body>\n</html>\n",
     ]
     return "\n".join(parts)
+
+
+def _asked(plan: Plan) -> str:
+    return f"asked {datetime.now(tz=UTC):%Y-%m-%d %H:%M} UTC in {plan.seconds:.0f} s."
 
 
 def _title(plan: Plan) -> str:
