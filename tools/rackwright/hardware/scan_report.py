@@ -1,0 +1,152 @@
+"""A scan for people and for machines."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from rackwright.hardware.model import Hardware
+from rackwright.hardware.scan import HostScan
+from rackwright.hardware.store import shown
+from rackwright.hardware.summary import data_filesystem, network_mbps
+
+_STYLES = {
+    "new": "green",
+    "changed": "yellow",
+    "unchanged": "dim",
+    "unreachable": "bold red",
+    "failed": "bold red",
+}
+_MOST_CHANGES = 20
+
+
+def hosts_table(found: Sequence[HostScan]) -> Table:
+    """Return one line per host."""
+    table = Table(box=None, padding=(0, 2), show_edge=False)
+    table.add_column("host", style="bold", no_wrap=True)
+    table.add_column("system", overflow="fold")
+    table.add_column("cores", justify="right", no_wrap=True)
+    table.add_column("RAM", justify="right", no_wrap=True)
+    table.add_column("disks", overflow="fold")
+    table.add_column("GPUs", overflow="fold")
+    table.add_column("network", overflow="fold")
+    table.add_column("file", no_wrap=True)
+    for scan in found:
+        status = Text(scan.status, style=_STYLES[scan.status])
+        if scan.hardware is None:
+            table.add_row(scan.host, "", "", "", "", "", "", status)
+        else:
+            table.add_row(scan.host, *_cells(scan.hardware), status)
+    return table
+
+
+def _cells(hardware: Hardware) -> tuple[str, ...]:
+    system, cpu = hardware.system, hardware.cpu
+    kind = "" if system.virtualization == "none" else f", {system.virtualization}"
+    threads = "" if cpu.threads == cpu.cores else f" ({cpu.threads})"
+    return (
+        f"{system.distribution} {system.version or system.codename}{kind}",
+        f"{cpu.cores}{threads}",
+        gigabytes(hardware.memory_mb),
+        _disks(hardware),
+        _gpus(hardware),
+        _network(hardware),
+    )
+
+
+def gigabytes(mebibytes: int) -> str:
+    """Return an amount of memory in GB of 1024 MiB, without a fraction where it is large."""
+    size = mebibytes / 1024
+    return f"{size:.0f} GB" if size >= 10 else f"{size:.1f} GB"  # noqa: PLR2004 - two digits are enough
+
+
+def _size(gigabytes_: int) -> str:
+    return f"{gigabytes_ / 1000:.1f} TB" if gigabytes_ >= 1000 else f"{gigabytes_} GB"  # noqa: PLR2004
+
+
+def _disks(hardware: Hardware) -> str:
+    counts = Counter((disk.kind, disk.size_gb) for disk in hardware.disks)
+    parts = [f"{_times(count)}{_size(size)} {kind}" for (kind, size), count in counts.items()]
+    data = data_filesystem(hardware)
+    free = f"{data.free_mb // 1024} GB free on {data.mount}" if data else ""
+    return "; ".join(part for part in [" + ".join(parts), free] if part) or "none seen"
+
+
+def _gpus(hardware: Hardware) -> str:
+    counts = Counter((gpu.model, gpu.vram_mb, gpu.mig) for gpu in hardware.gpus)
+    parts = []
+    for (model, memory, mig), count in counts.items():
+        vram = f" {gigabytes(memory)}" if memory else ""
+        parts.append(f"{_times(count)}{model}{vram}{', MIG' if mig else ''}")
+    if hardware.nvswitch:
+        parts.append("NVSwitch")
+    elif any(gpu.nvlink_peers for gpu in hardware.gpus):
+        parts.append("NVLink")
+    drivers = {gpu.driver for gpu in hardware.gpus}
+    if drivers:
+        parts.append(
+            "no driver" if drivers == {None} else f"driver {', '.join(sorted(filter(None, drivers)))}"
+        )
+    return "; ".join(parts) or "none"
+
+
+def _network(hardware: Hardware) -> str:
+    speed = network_mbps(hardware)
+    if speed is None:
+        return "speed unknown" if hardware.network else "none"
+    return f"{speed / 1000:g} Gbit/s" if speed >= 1000 else f"{speed} Mbit/s"  # noqa: PLR2004
+
+
+def _times(count: int) -> str:
+    return f"{count} x " if count > 1 else ""
+
+
+def notes(found: Sequence[HostScan]) -> Iterator[Text]:
+    """Yield what changed, what is odd, and which hosts were not read."""
+    for scan in found:
+        if scan.changes:
+            yield Text(f"\n{scan.host}: {_short_path(scan.path)}", style="bold")
+        for change in scan.changes[:_MOST_CHANGES]:
+            yield Text(f"  {change.path}: {shown(change.old)} -> {shown(change.new)}")
+        if len(scan.changes) > _MOST_CHANGES:
+            yield Text(f"  and {len(scan.changes) - _MOST_CHANGES} more")
+        if scan.status == "new":
+            yield Text.assemble(("\n" + scan.host, "bold"), f": {_short_path(scan.path)}, new")
+    for scan in found:
+        for finding in scan.findings:
+            yield Text.assemble(
+                ("\nwarning ", "bold yellow"), f"{scan.host}: {finding.found}\n  needed: {finding.needed}\n",
+                f"  mend:   {finding.mend}",
+            )  # fmt: skip
+        if not scan.read:
+            yield Text.assemble((f"\n{scan.status} ", "bold red"), f"{scan.host}: {scan.message}")
+
+
+def _short_path(path: Path) -> str:
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+def to_json(found: Sequence[HostScan], *, written: bool) -> dict[str, Any]:
+    """Return the scan for machines."""
+    return {
+        "ok": all(scan.read for scan in found),
+        "written": written and any(scan.status in {"new", "changed"} for scan in found),
+        "hosts": [
+            {
+                "host": scan.host,
+                "status": scan.status,
+                "path": str(scan.path),
+                "message": scan.message,
+                "changes": [asdict(change) for change in scan.changes],
+                "findings": [finding.as_dict() for finding in scan.findings],
+                "hardware": scan.hardware.model_dump() if scan.hardware else None,
+            }
+            for scan in found
+        ],
+    }
