@@ -70,7 +70,7 @@ options:
     elements: str
     default: []
 attributes:
-  check_mode: {support: full, description: "Files of the same run count as written, units of its packages as there."}
+  check_mode: {support: full, description: "Files of the same run count as written, its packages as there."}
   diff_mode: {support: none, description: Each item says what was done and why.}
 author: [Rackwright]
 """
