@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.rackwright import command
+from ansible.module_utils.rackwright import command, verified
 
 DOCUMENTATION = r"""
 ---
@@ -64,8 +64,11 @@ ansible_facts:
         data_disk_rotational: {description: Whether the data disk turns; null when it cannot be known.,
           type: bool}
         systemd: {description: "Version of systemd; 0 when there is none", type: int}
+        converged: {description: Whether the platform has been brought to this host before., type: bool}
 """
 
+# What the firewall's role leaves behind; it is among the first on a host.
+CONVERGED = Path("/var/lib/rackwright/firewall.applied")
 _NAMES = {"debian": "Debian", "ubuntu": "Ubuntu"}
 _CONTAINERS = {
     "docker", "lxc", "lxc-libvirt", "openvz", "podman", "pouch", "proot", "rkt", "systemd-nspawn", "wsl",
@@ -139,6 +142,7 @@ def collect(data_path: str) -> dict[str, Any]:
         "is_container": kind == "container",
         "data_disk_rotational": rotational(data_path),
         "systemd": systemd_version(),
+        "converged": CONVERGED.exists(),
     }
 
 
@@ -147,7 +151,14 @@ def main() -> None:
     spec = {"data_path": {"type": "path", "default": "/var/lib"}}
     module = AnsibleModule(argument_spec=spec, supports_check_mode=True)
     facts = collect(module.params["data_path"])
-    module.exit_json(changed=False, ansible_facts={"host_facts": facts}, invocation={})
+    told: dict[str, Any] = {"host_facts": facts}
+    if sys.argv[1:] == ["verify"]:
+        lasting = not module.check_mode
+        told["rackwright_state"] = {
+            "salt": verified.salt(make=lasting),
+            "verified": verified.verified(tidy=lasting),
+        }
+    module.exit_json(changed=False, ansible_facts=told, invocation={})
 
 
 if __name__ == "__main__":

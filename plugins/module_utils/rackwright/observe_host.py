@@ -114,11 +114,17 @@ def gpus(root: Path = Path("/")) -> list[dict[str, Any]]:
         found.append(
             {
                 "address": entry.name,
-                "id": f"10de:{text(entry / 'device').removeprefix('0x')}",
+                "id": _pci_id(entry, ""),
+                "subsystem": _pci_id(entry, "subsystem_"),
                 "driver": driver.resolve().name if driver.exists() else None,
             }
         )
     return found
+
+
+def _pci_id(entry: Path, prefix: str) -> str:
+    parts = (text(entry / f"{prefix}{part}").removeprefix("0x") for part in ("vendor", "device"))
+    return ":".join(parts)
 
 
 def driver_version(root: Path = Path("/")) -> str | None:

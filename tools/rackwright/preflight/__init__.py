@@ -1,1 +1,1 @@
-"""Checks of hosts before anything is changed on them."""
+"""What is found on hosts before anything is installed: seen by module `host_preflight`, judged here."""

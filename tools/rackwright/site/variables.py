@@ -5,11 +5,14 @@ Variables of single roles are in the roles' argument specs (roles/<role>/meta/ar
 
 from __future__ import annotations
 
+import difflib
 import ipaddress
 from collections.abc import Iterator
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from rackwright.preflight.checks import CHECKS
 
 PRIVATE_NETWORKS = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
 DOMAIN = r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$"
@@ -31,6 +34,16 @@ def _address(value: str) -> str:
     return value
 
 
+def _accepted(value: str) -> str:
+    check = value.rpartition(":")[2]
+    if check not in CHECKS:
+        near = difflib.get_close_matches(check, CHECKS, n=1)
+        meant = f"; did you mean {near[0]}?" if near else ""
+        raise ValueError(f"it must be a check of docs/preflight.md, or host:check{meant}")
+    return value
+
+
+Accepted = Annotated[str, AfterValidator(_accepted)]
 Network = Annotated[str, AfterValidator(_network)]
 Address = Annotated[str, AfterValidator(_address)]
 
@@ -96,6 +109,10 @@ class SiteVariables(Strict):
     )
     hardware: dict[str, Any] | None = Field(
         default=None, description="A host's hardware, written by `rackwright scan` into its host_vars."
+    )
+    preflight_accept: list[Accepted] = Field(
+        default=[],
+        description="Errors of preflight to go on in spite of: check, or host:check; say why in a comment.",
     )
     lab: LabSettings | None = Field(
         default=None, description="Lab only: {outside_cidr, denied_client, gateway_octet}."

@@ -1,0 +1,45 @@
+"""The names of all checks: what a finding's `check` may be, and what preflight_accept may name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+CHECKS: Mapping[str, str] = {
+    "reachable": "The host answers by SSH, with the known key, and lets the user in.",
+    "sudo": "The user becomes root without a password.",
+    "python": "There is a Python that the modules run under.",
+    "system": "The release and the processor are ones that all roles of the host are tested with.",
+    "systemd": "systemd runs.",
+    "cgroup": "Control groups are those of version 2.",
+    "clock": "The clock agrees with the control node's.",
+    "time_sync": "A time service keeps the clock right.",
+    "hostname": "The machine calls itself what the inventory calls it, and no other does.",
+    "machine": "No two hosts are one machine, or copies of one.",
+    "address": "The address in the zone is on one of the host's interfaces.",
+    "overlap": "No interface, route or pool of Docker overlaps the site's networks.",
+    "dns": "The site's name servers answer, and the names of package sources resolve.",
+    "mirrors": "Every package source answers a real request.",
+    "proxy": "No proxy stands in the way.",
+    "ports": "Nobody else listens on the ports of the host's services.",
+    "conflicts": "No software is installed that gets in the way.",
+    "disk": "There is free space for what is installed.",
+    "read_only": "The file systems can be written.",
+    "tmp": "The directory /tmp has space, and programs may be started there.",
+    "memory": "The machine has the memory that the inventory counts on.",
+    "cores": "The machine has the cores that the inventory counts on.",
+    "budget": "The services of the host can share it.",
+    "tier_cores": "The tier's cores.",
+    "tier_memory": "The tier's memory.",
+    "tier_disk": "The tier's disks.",
+    "tier_network": "The tier's link.",
+    "gpu": "The GPUs that the tier asks for are there.",
+    "driver": "The GPUs' driver.",
+    "headers": "The running kernel's headers can be had, where a driver will be built.",
+    "secure_boot": "Secure Boot lets a driver be loaded that is built on the host.",
+    "kernel": "Driver and kernel go together.",
+    "driver_flavour": "The GPUs and the flavour of the driver's modules, open or proprietary, go together.",
+    "driver_support": "The driver's branch is still looked after.",
+    "engine": "Engine, GPU and driver go together.",
+    "engine_driver": "The driver is new enough for the engine.",
+    "quantisation": "GPU and quantisation go together.",
+}
