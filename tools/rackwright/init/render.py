@@ -11,6 +11,7 @@ import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from rackwright.hardware.model import Hardware
+from rackwright.hardware.store import render as hardware_text
 from rackwright.init.answers import Answers
 from rackwright.init.layout import PLACES, ZONES, Layout
 from rackwright.site.paths import repository_root
@@ -63,9 +64,8 @@ def render_site(
             text = environment.get_template("machine.yml.j2").render(host=host.answer)
             files[Path("host_vars") / host.answer.name / "machine.yml"] = text
         if host.answer.name in hardware:
-            text = environment.get_template("hardware.yml.j2").render(
-                hardware=hardware[host.answer.name].model_dump(mode="json")
-            )
+            # As `rackwright scan` writes it, so that the first scan of such a machine changes nothing.
+            text = hardware_text(host.answer.name, hardware[host.answer.name])
             files[Path("host_vars") / host.answer.name / "hardware.yml"] = text
     return {path: text.encode() for path, text in sorted(files.items())}
 

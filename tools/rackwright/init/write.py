@@ -55,10 +55,7 @@ def write_site(files: Mapping[Path, bytes], target: Path, complete: Callable[[Pa
         RackwrightError: The directory cannot be made, or another run has made it meanwhile.
     """
     try:
-        with _draft(target) as draft:
-            for path, content in files.items():
-                (draft / path).parent.mkdir(parents=True, exist_ok=True)
-                (draft / path).write_bytes(content)
+        with drafted(files, target) as draft:
             complete(draft)
             for path in (*draft.rglob("*"), draft):
                 _sync(path)
@@ -72,12 +69,20 @@ def write_site(files: Mapping[Path, bytes], target: Path, complete: Callable[[Pa
 
 
 @contextmanager
-def _draft(target: Path) -> Iterator[Path]:
+def drafted(files: Mapping[Path, bytes], target: Path) -> Iterator[Path]:
+    """Write files into a directory beside a site's own; it is gone afterwards, unless it has been renamed.
+
+    Raises:
+        OSError: The directory cannot be made or written.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
     # The dot keeps tools that look for sites from finding one that is not whole.
     draft = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".new", dir=target.parent))
     try:
         draft.chmod(0o777 & ~_umask())
+        for path, content in files.items():
+            (draft / path).parent.mkdir(parents=True, exist_ok=True)
+            (draft / path).write_bytes(content)
         yield draft
     finally:
         shutil.rmtree(draft, ignore_errors=True)

@@ -32,7 +32,9 @@ def family_findings(inventory: Inventory, variables: Mapping[str, Value]) -> Ite
         if not isinstance(given, list) or not given or len(hosts) != 1:
             continue
         family = next(iter(hosts))
-        if family not in {_family(item) for item in given}:
+        families = {_family(item) for item in given}
+        # What is no address has a finding of its own.
+        if None not in families and family not in families:
             yield Finding(
                 variable,
                 ", ".join(map(str, given)),
@@ -69,6 +71,7 @@ def host_name_findings(inventory: Inventory) -> Iterator[Finding]:
 def group_need_findings(inventory: Inventory, catalogue: Catalogue) -> Iterator[Finding]:
     """Yield services that are needed and run nowhere, and groups of the catalogue that hold no host."""
     groups = {service.group for service in catalogue.services.values()}
+    groups |= {"monitoring", "container_hosts"}
     groups |= {f"{ZONE_PREFIX}{zone}" for zone in catalogue.zone_policy}
     told: set[str] = set()
     for name, needs in _NEEDS.items():

@@ -33,7 +33,7 @@ from rackwright.site.paths import repository_root
 from rackwright.site.plain import Value
 from rackwright.site.variables import SiteVariables, variable_names
 from rackwright.site.versions import version_findings
-from rackwright.sizing.budget import ServiceShare, host_budget
+from rackwright.sizing.budget import SMALLEST_MACHINE_MB, ServiceShare, host_budget
 from rackwright.tiers.load import tier_findings
 
 # The project's own values are the weakest (ansible.cfg says why).
@@ -107,7 +107,10 @@ def _findings(inventory: Inventory, draft: bool) -> Iterator[Finding]:
     yield from option_findings(inventory)
     placing = [*zone_findings(networks, catalogue), *host_findings(inventory, networks)]
     yield from placing
-    yield from _tier(values, catalogue, told | {finding.variable for finding in typed})
+    tier = list(_tier(values, catalogue, told | {finding.variable for finding in typed}))
+    yield from tier
+    if not (tier or typed):
+        yield from _models(inventory, values)
     yield from proxy_findings(values.get("package_proxy"))
     allowed = {name: values.get(name) for name in _ADDRESSES}
     yield from family_findings(inventory, allowed)
@@ -182,6 +185,19 @@ def _tier(values: _Values, catalogue: Catalogue | None, told: frozenset[str] | s
         yield from tier_findings({name: values.get(name) for name in names}, services)
 
 
+def _models(inventory: Inventory, values: _Values) -> Iterator[Finding]:
+    """Check the models where the site chooses one, or says what serves it."""
+    overrides = values.get("tier_overrides") or {}
+    described = any("hardware" in inventory.hosts[name].variables for name in inventory.members("inference"))
+    if not described and not {"inference", "embedding"} & set(overrides):
+        return
+    # Imported here: most runs of a play need none of it.
+    from rackwright.site.model_checks import model_findings  # noqa: PLC0415
+
+    names = ("tiers", "tier", "tier_overrides", "models", "model_quantisations")
+    yield from model_findings(inventory, {name: values.get(name) for name in names})
+
+
 def _host_level(inventory: Inventory) -> Iterator[Finding]:
     """Check the variables that each host may have of its own; the site's first host has been checked."""
     first, *others = inventory.members("platform")
@@ -207,7 +223,7 @@ def _budgets(inventory: Inventory, catalogue: Catalogue) -> Iterator[Finding]:
     for name in inventory.members("platform"):
         values = _Values(inventory.hosts[name].variables)
         memory, cpus = values.get("host_memory_mb"), values.get("host_cpus")
-        if not isinstance(memory, int) or not isinstance(cpus, int):
+        if not isinstance(memory, int) or not isinstance(cpus, int) or memory < SMALLEST_MACHINE_MB:
             continue
         shares = {
             title: ServiceShare(weight=service.memory.weight, minimum_mb=service.memory.minimum_mb)

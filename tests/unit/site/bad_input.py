@@ -1,0 +1,212 @@
+"""Bad input: what an operator gets wrong in a site's files, and what they are told. One entry per case."""
+
+from dataclasses import dataclass, field
+
+SITE, CONNECTION, HOSTS = "group_vars/all/site.yml", "group_vars/all/connection.yml", "hosts.yml"
+NAMED = "site_name: lab\n"
+
+
+@dataclass(frozen=True)
+class Bad:
+    """A case.
+
+    Attributes:
+        edits: Replacements in files of the lab's inventory: file, old text, new text.
+        told: For each finding: variable, and parts of value, rule, hint and where.
+        files: Files that are written anew.
+    """
+
+    told: list[tuple[str, str, str, str, str]]
+    edits: list[tuple[str, str, str]] = field(default_factory=list)
+    files: dict[str, str] = field(default_factory=dict)
+
+
+def add(text: str) -> tuple[str, str, str]:
+    """The edit that adds lines to site.yml."""
+    return SITE, NAMED, f"{NAMED}{text}\n"
+
+
+def site(old: str, new: str) -> list[tuple[str, str, str]]:
+    """The edits of one replacement in site.yml."""
+    return [(SITE, old, new)]
+
+
+DATA1 = 'data1: {ansible_host: "{{ lab_prefix }}.30.11"}'
+
+BAD: dict[str, Bad] = {
+    # Names
+    "site name with a space": Bad(
+        [("site_name", "my lab", "^[a-z][a-z0-9-]*$", "docs/variables.md", "")],
+        site(NAMED, "site_name: my lab\n"),
+    ),
+    "domain with an underscore": Bad(
+        [("domain", "ai_lab.example", "match", "docs/variables.md", "")],
+        site("domain: lab.rackwright.internal", "domain: ai_lab.example"),
+    ),
+    "host called localhost": Bad(
+        [("hosts", "localhost", "`localhost` is reserved", "rename it", "host localhost")],
+        [(HOSTS, DATA1, f'{DATA1}, localhost: {{ansible_host: "{{{{ lab_prefix }}}}.30.12"}}')],
+    ),
+    "host name with a dot": Bad(
+        [("hosts", "data2.example", "one label without a dot: write data2", "rename", "host data2.example")],
+        [(HOSTS, DATA1, f'{DATA1}, data2.example: {{ansible_host: "{{{{ lab_prefix }}}}.30.12"}}')],
+    ),
+    "host name in capitals": Bad(
+        [("hosts", "DATA2", "small letters, digits and `-`", "rename", "host DATA2")],
+        [(HOSTS, DATA1, f'{DATA1}, DATA2: {{ansible_host: "{{{{ lab_prefix }}}}.30.12"}}')],
+    ),
+    "host called as a group": Bad(
+        [("hosts", "redis", "an inventory group has this name", "rename", "host redis")],
+        [(HOSTS, DATA1, f'{DATA1}, redis: {{ansible_host: "{{{{ lab_prefix }}}}.30.12"}}')],
+    ),
+    # The tier
+    "unknown tier": Bad(
+        [("tier", "standrad", "one of lab, entry, standard", "write `tier: standard`", "")],
+        site("tier: lab\n", "tier: standrad\n"),
+    ),
+    "unknown key in tier_overrides": Bad(
+        [("tier_overrides.retension", "{'logs_days': 9}", "no key of this name", "write `retention`", "")],
+        [add("tier_overrides: {retension: {logs_days: 9}}")],
+    ),
+    "negative share": Bad(
+        [("tier_overrides.shares.redis", "-3", "greater than or equal to 1", "docs/tiers.md", "")],
+        [add("tier_overrides: {shares: {redis: -3}}")],
+    ),
+    "share of a service that nobody knows": Bad(
+        [("tier_overrides.shares.rediss", "2", "no key of this name", "write `redis`", "")],
+        [add("tier_overrides: {shares: {rediss: 2}}")],
+    ),
+    "unknown engine": Bad(
+        [("tier_overrides.inference.engine", "vlm", "'ollama', 'vllm'", "docs/tiers.md", "")],
+        [add("tier_overrides: {inference: {engine: vlm}}")],
+    ),
+    "unknown model": Bad(
+        [("tier_overrides.inference.model", "qwen3-8bb", "no model of this name", "write `qwen3-8b`", "")],
+        [add("tier_overrides: {inference: {model: qwen3-8bb}}")],
+    ),
+    "quantisation that the model has not": Bad(
+        [("tier_overrides.inference.quantisation", "q3_x", "qwen3-0.6b cannot be had so", "q4_k_m", "")],
+        [add("tier_overrides: {inference: {quantisation: q3_x}}")],
+    ),
+    "tier_overrides as text": Bad(
+        [("tier_overrides", "more", "object", "docs/variables.md", "")],
+        [add("tier_overrides: more")],
+    ),
+    # Numbers
+    "memory of zero": Bad(
+        [("host_memory_mb", "0", "greater than or equal to 256", "docs/variables.md", "")],
+        site("host_memory_mb: 2048", "host_memory_mb: 0"),
+    ),
+    "fraction of a core": Bad(
+        [("host_cpus", "1.5", "whole number", "without quotes", "")],
+        site("host_cpus: 2", "host_cpus: 1.5"),
+    ),
+    "number with its unit": Bad(
+        [("host_memory_mb", "'2048 MB'", "whole number", "without quotes", "")],
+        site("host_memory_mb: 2048", "host_memory_mb: 2048 MB"),
+    ),
+    "yes for a number on one host": Bad(
+        [("host_cpus", "True", "a number, 1 or more", "without quotes", "host data1")],
+        [(HOSTS, "redis: {hosts: {data1: {}}}", "redis: {hosts: {data1: {host_cpus: yes}}}")],
+    ),
+    "port out of range": Bad(
+        [("package_proxy", "http://10.77.40.254:99999", "http://<address>:<port>", "3142", "")],
+        site("{{ lab_prefix }}.40.254:3142", "{{ lab_prefix }}.40.254:99999"),
+    ),
+    # Addresses
+    "IPv6 address in an IPv4 zone": Bad(
+        [("ansible_host", "fd00::30:11", "outside the subnet of the host's zone", "correct", "host data1")],
+        [(HOSTS, DATA1, 'data1: {ansible_host: "fd00::30:11"}')],
+    ),
+    "IPv6 proxy without brackets": Bad(
+        [("package_proxy", "http://fd00::1:3142", "with an address, not a name", "3142", "")],
+        site('"http://{{ lab_prefix }}.40.254:3142"', '"http://fd00::1:3142"'),
+    ),
+    "administered by IPv6 alone": Bad(
+        [("management_sources", "fd00::/64", "IPv4 addresses and none", "add an IPv4 address", "")],
+        site("management_sources:\n", 'management_sources: ["fd00::/64"]\nmy_sources:\n'),
+    ),
+    "address with a prefix for a server": Bad(
+        [("ntp_servers.0", "10.77.40.1/32", "IPv4 or IPv6 address", "docs/variables.md", "")],
+        [add('ntp_servers: ["10.77.40.1/32"]')],
+    ),
+    "name for a server": Bad(
+        [("dns_servers.0", "dns.example", "IPv4 or IPv6 address", "docs/variables.md", "")],
+        [add("dns_servers: [dns.example]")],
+    ),
+    "client network that is none": Bad(
+        [("client_networks.1", "10.0.0.0/33", "IPv4 or IPv6 network", "docs/variables.md", "")],
+        [add("client_networks: [10.0.0.0/8, 10.0.0.0/33]")],
+    ),
+    # Groups
+    "group with no host": Bad(
+        [("groups", "postgresql: (no host)", "app (app1) needs postgresql", "postgresql: {hosts", "group")],
+        [(HOSTS, "postgresql: {hosts: {data1: {}}}", "postgresql: {hosts: {}}")],
+    ),
+    "no host at all": Bad(
+        [("groups", "platform: (no host)", "the platform needs a host", "zone_dmz", "inventories/lab")],
+        files={HOSTS: "---\nall: {}\n"},
+    ),
+    "empty inventory": Bad(
+        [("groups", "platform: (no host)", "the platform needs a host", "zone_dmz", "inventories/lab")],
+        files={HOSTS: "---\nall: {hosts: {}}\n"},
+    ),
+    # Files
+    "tab in YAML": Bad(
+        [("file", "a tab", "spaces alone", "spaces for the tab", "site.yml:")],
+        site('  dmz: {cidr: "', '\tdmz: {cidr: "'),
+    ),
+    "no YAML": Bad(
+        [("file", "(not shown)", "this is no YAML", "yamllint", "site.yml:")],
+        site('dmz: {cidr: "{{ lab_prefix }}.10.0/24"}', 'dmz: {cidr: "{{ lab_prefix }}.10.0/24"'),
+    ),
+    "key given twice": Bad(
+        [("host_cpus", "(given twice)", "the last one would silently win", "remove one", "site.yml:")],
+        [add("host_cpus: 4")],
+    ),
+    "key given twice on one line": Bad(
+        [("zones.dmz.cidr", "(given twice)", "silently win", "remove one", "site.yml:")],
+        site('dmz: {cidr: "', 'dmz: {cidr: "10.0.0.0/24", cidr: "'),
+    ),
+    "file that is no text": Bad(
+        [("file", "(unreadable)", "control characters", "UTF-8", "more.yml")],
+        files={"group_vars/all/more.yml": "a: \x01\n"},
+    ),
+    # Secrets and what enters a host
+    "another file for the vault": Bad(
+        [("vault_jwt_secret", "(not shown)", "text and not empty", "secrets init", "")],
+        files={"group_vars/all/z.yml": "---\nvault_jwt_secret: ''\n"},
+    ),
+    "version as a number": Bad(
+        [("versions.llama_cpp.package_version", "1.1", "a version is text", 'write "1.1"', "")],
+        [add("versions: {llama_cpp: {package: llama.cpp-tools, package_version: 1.10}}")],
+    ),
+    "file without its sum": Bad(
+        [("versions.model.url", "https://mirror.example/m.gguf", "needs `sha256`", "sha256sum", "")],
+        [add('versions: {model: {version: "1", url: "https://mirror.example/m.gguf"}}')],
+    ),
+}
+
+# Told, and let pass.
+LET_PASS: dict[str, Bad] = {
+    "everybody is a client": Bad(
+        [("client_networks", "0.0.0.0/0", "the whole world may use /api/", "10.0.0.0/8", "")],
+        [add('client_networks: ["0.0.0.0/0"]')],
+    ),
+    "everybody may try to log in": Bad(
+        [("management_sources", "0.0.0.0/0", "the whole world may try", "10.0.0.0/8", "")],
+        site("management_sources:\n", 'management_sources: ["0.0.0.0/0"]\nmy_sources:\n'),
+    ),
+    "a group that waits for its host": Bad(
+        [
+            (
+                "groups",
+                "monitoring: (no host)",
+                "puts no host into it",
+                "or remove the group",
+                "group monitoring",
+            )
+        ],
+        [(HOSTS, "monitoring: {hosts: {ops1: {}}}", "monitoring: {hosts: {}}")],
+    ),
+}
