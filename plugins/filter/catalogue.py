@@ -11,12 +11,12 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 
 from rackwright.catalogue.load import load_catalogue
-from rackwright.catalogue.plan import Machine
 from rackwright.catalogue.plan import host_plan as plan_of
 from rackwright.catalogue.probes import probe_matrix as matrix_of
 from rackwright.catalogue.site import Site, place
 from rackwright.errors import RackwrightError
 from rackwright.site.plain import plain
+from rackwright.sizing.variables import intent_from, machine_from, options_of
 
 
 def _site(services: Mapping[str, Any], site: Mapping[str, Any]) -> Site:
@@ -28,7 +28,11 @@ def _site(services: Mapping[str, Any], site: Mapping[str, Any]) -> Site:
 
 
 def host_plan(
-    services: Mapping[str, Any], site: Mapping[str, Any], host: str, memory_mb: int, cpus: int
+    services: Mapping[str, Any],
+    site: Mapping[str, Any],
+    host: str,
+    variables: Mapping[str, Any],
+    facts: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return the plan of one host.
 
@@ -37,12 +41,16 @@ def host_plan(
         site: zone_policy, name, domain, zones, groups, names and addresses of the hosts of `platform` and
             `outside` (two lists of one length), management_sources, package_proxy, dns_servers, ntp_servers.
         host: The host's name in the inventory.
-        memory_mb: Its memory in MB.
-        cpus: Its cores.
+        variables: The host's variables (`hostvars[host]`), of which the machine's size, the tier and what sizing
+            leaves to the operator are read. A play's own variables and roles' defaults are not among them, so
+            that a host has one plan whichever play asks.
+        facts: What the host says of itself; counts where the variables do not say it.
     """
     try:
-        machine = Machine(memory_mb=int(memory_mb), cpus=int(cpus))
-        return plan_of(_site(services, site), str(host), machine)
+        placed = _site(services, site)
+        intent = intent_from(variables, placed.catalogue.services)
+        machine = machine_from(variables, plain(facts))
+        return plan_of(placed, str(host), machine, intent, options_of(variables))
     except RackwrightError as error:
         raise AnsibleFilterError(f"host_plan of {host}: {error}") from error
 

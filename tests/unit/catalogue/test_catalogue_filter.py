@@ -67,7 +67,7 @@ def site_input(zone_policy: dict[str, Any]) -> dict[str, Any]:
 def test_host_plan(
     filters: dict[str, Any], services: dict[str, Any], site_input: dict[str, Any], site: Site
 ) -> None:
-    plan = filters["host_plan"](services, site_input, "data1", 2048, 2)
+    plan = filters["host_plan"](services, site_input, "data1", {}, {"memory_mb": 2048, "cpus": 2})
     assert plan == host_plan(site, "data1", Machine(memory_mb=2048, cpus=2))
 
 
@@ -82,7 +82,7 @@ def test_an_error_says_what_to_do(
     filters: dict[str, Any], services: dict[str, Any], site_input: dict[str, Any]
 ) -> None:
     with pytest.raises(AnsibleFilterError, match=r"host_plan of outside1: .*\nhint: "):
-        filters["host_plan"](services, site_input, "outside1", 2048, 2)
+        filters["host_plan"](services, site_input, "outside1", {}, {"memory_mb": 2048, "cpus": 2})
 
 
 def test_a_play_gets_the_same_plan(tmp_path: Path) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,31 +13,36 @@ from rackwright.catalogue.flows import ANY, MANAGEMENT, Flow, flows, source_cidr
 from rackwright.catalogue.model import HttpHealth, Service, UnitHealth
 from rackwright.catalogue.site import Site, SiteHost, single
 from rackwright.errors import RackwrightError
-from rackwright.sizing.budget import ServiceShare, host_budget
+from rackwright.sizing.intent import Intent
+from rackwright.sizing.machine import Machine
+from rackwright.sizing.placement import request_of
+from rackwright.sizing.remedies import size_host_or_explain
+
+__all__ = ["COMMON_ROLES", "EDGE_NAMES", "Machine", "host_plan", "proxy_endpoint"]
 
 EDGE_NAMES = ("api", "ai", "dify", "monitoring")
 # Needed on every host, whatever runs there.
 COMMON_ROLES = ("base", "firewall", "tls")
 
 
-@dataclass(frozen=True)
-class Machine:
-    """What a host has to share out: memory in MB, and cores."""
-
-    memory_mb: int
-    cpus: int
-
-
 Plan = dict[str, Any]
 
 
-def host_plan(site: Site, host: str, machine: Machine) -> Plan:
+def host_plan(
+    site: Site,
+    host: str,
+    machine: Machine,
+    intent: Intent | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> Plan:
     """Return everything that the plays need to know of one host; docs/catalogue.md describes each key.
 
     Args:
         site: The site.
         host: One of its hosts of `platform`.
-        machine: The host's memory and cores.
+        machine: What the host has.
+        intent: What the site's tier wants; None for a site without one.
+        options: The host's variables, of which sizing reads those that an operator may have set.
 
     Raises:
         RackwrightError: A host that is not of the platform, a flow that the policy forbids, services that do
@@ -50,11 +55,7 @@ def host_plan(site: Site, host: str, machine: Machine) -> Plan:
     here = site.hosts[host]
     services = site.services_of(host)
     all_flows = flows(site)
-    shares = {
-        name: ServiceShare(weight=service.memory.weight, minimum_mb=service.memory.minimum_mb)
-        for name, service in services.items()
-        if service.memory is not None
-    }
+    sizing = size_host_or_explain(request_of(site, host, machine, intent, options))
     return {
         "site": site.name,
         "domain": site.domain,
@@ -89,7 +90,8 @@ def host_plan(site: Site, host: str, machine: Machine) -> Plan:
             for name, service in services.items()
             if service.certificate is not None
         ],
-        "budget": host_budget(machine.memory_mb, machine.cpus, shares).as_dict(),
+        "budget": sizing.budget_dict(),
+        "settings": sizing.settings_dict(),
         "health": [_health(site, here, name, service) for name, service in services.items()],
     }
 

@@ -9,8 +9,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from rackwright.errors import RackwrightError
 from rackwright.sizing.explained import Explained
+from rackwright.sizing.refusal import Change, RefusedError
+from rackwright.sizing.shares import ServiceShare, pinned
+
+__all__ = [
+    "HostBudget",
+    "ServiceBudget",
+    "ServiceShare",
+    "host_budget",
+    "smallest_memory_mb",
+    "system_reserve_mb",
+]
 
 SMALL_MACHINE_MB = 4096
 SMALLEST_MACHINE_MB = 256
@@ -20,30 +30,20 @@ _SOURCE = "docs/sizing.md, host budget"
 
 
 @dataclass(frozen=True)
-class ServiceShare:
-    """What one service asks of its host.
-
-    Attributes:
-        weight: its part of the memory that is left, relative to its neighbours; at least 1.
-        minimum_mb: the memory below which it cannot do its work, in MB; at least 1.
-    """
-
-    weight: int
-    minimum_mb: int
-
-
-@dataclass(frozen=True)
 class ServiceBudget:
     """What one service gets.
 
     Attributes:
         memory_mb: the most memory that it may count on, in MB.
-        cpus: the cores that it plans its workers for. Not a limit: a busy service may use idle cores.
+        cpus: the cores that it plans its workers for, a whole number. Not a limit: a busy service may use
+            idle cores.
+        cores: its part of the cores; the parts of all services together are the machine's.
         explanation: the reason of each, by attribute name.
     """
 
     memory_mb: int
     cpus: int
+    cores: float
     explanation: Mapping[str, Explained]
 
 
@@ -113,16 +113,19 @@ def host_budget(memory_mb: int, cpus: int, services: Mapping[str, ServiceShare])
     wanted = sum(share.minimum_mb for share in services.values())
     if wanted > usable:
         raise _does_not_fit(memory_mb, usable, wanted, services)
-    pinned = _pinned(usable, services)
-    rest = usable - sum(services[name].minimum_mb for name in pinned)
-    weights = sum(share.weight for name, share in services.items() if name not in pinned)
+    at_minimum = pinned(usable, services)
+    rest = usable - sum(services[name].minimum_mb for name in at_minimum)
+    weights = sum(share.weight for name, share in services.items() if name not in at_minimum)
     all_weights = sum(share.weight for share in services.values())
     budgets: dict[str, ServiceBudget] = {}
     for name, share in services.items():
-        memory = _memory(share, name in pinned, rest, weights)
-        cores = _cores(share, cpus, all_weights)
+        memory = _memory(share, name in at_minimum, rest, weights)
+        workers, cores = _cores(share, cpus, all_weights)
         budgets[name] = ServiceBudget(
-            int(memory.value), int(cores.value), {"memory_mb": memory, "cpus": cores}
+            int(memory.value),
+            int(workers.value),
+            float(cores.value),
+            {"memory_mb": memory, "cores": cores, "cpus": workers},
         )
     explanation = {"reserve_mb": _explain_reserve(memory_mb, reserve)}
     return HostBudget(memory_mb, reserve, cpus, budgets, explanation)
@@ -130,40 +133,35 @@ def host_budget(memory_mb: int, cpus: int, services: Mapping[str, ServiceShare])
 
 def _check(memory_mb: int, cpus: int, services: Mapping[str, ServiceShare]) -> None:
     if memory_mb < SMALLEST_MACHINE_MB:
-        raise RackwrightError(
+        wanted = sum(share.minimum_mb for share in services.values())
+        raise RefusedError(
             f"host_memory_mb is {memory_mb}: a host needs {SMALLEST_MACHINE_MB} MB at least",
-            hint="give the machine more memory, or correct host_memory_mb (in MB) in the inventory",
+            [
+                Change(
+                    "host_memory_mb",
+                    smallest_memory_mb(wanted),
+                    "give the machine more memory, or correct host_memory_mb (in MB) in the inventory",
+                )
+            ],
         )
     if cpus < 1:
-        raise RackwrightError(
-            f"host_cpus is {cpus}: a host has one core at least",
-            hint="correct host_cpus in the inventory, or leave it out to use what the machine reports",
+        text = "correct host_cpus in the inventory, or leave it out to use what the machine reports"
+        raise RefusedError(
+            f"host_cpus is {cpus}: a host has one core at least", [Change("host_cpus", 1, text)]
         )
     for name, share in services.items():
         for key in ("weight", "minimum_mb"):
             if getattr(share, key) < 1:
-                raise RackwrightError(
+                text = f"write a whole number from 1 up, or leave `memory` out if {name} needs no share"
+                raise RefusedError(
                     f"services.{name}.memory.{key} is {getattr(share, key)}: it must be 1 or more",
-                    hint=f"write a whole number from 1 up, or leave `memory` out if {name} needs no share",
+                    [Change(f"services.{name}.memory.{key}", 1, text)],
                 )
 
 
-def _pinned(usable: int, services: Mapping[str, ServiceShare]) -> frozenset[str]:
-    """The services that get their minimum because their part by weight would be under it."""
-    pinned: set[str] = set()
-    while True:
-        free = {name: share for name, share in services.items() if name not in pinned}
-        rest = usable - sum(services[name].minimum_mb for name in pinned)
-        weights = sum(share.weight for share in free.values())
-        short = {name for name, share in free.items() if rest * share.weight < share.minimum_mb * weights}
-        if not short:
-            return frozenset(pinned)
-        pinned |= short
-
-
-def _memory(share: ServiceShare, pinned: bool, rest: int, weights: int) -> Explained:
+def _memory(share: ServiceShare, at_minimum: bool, rest: int, weights: int) -> Explained:
     inputs: dict[str, int | float | str | bool] = {"weight": share.weight, "minimum_mb": share.minimum_mb}
-    if pinned:
+    if at_minimum:
         rule = "the minimum: the part by weight would be smaller"
         return Explained(share.minimum_mb, "MB", rule, inputs, _SOURCE)
     inputs |= {"shared_mb": rest, "weights": weights}
@@ -171,11 +169,14 @@ def _memory(share: ServiceShare, pinned: bool, rest: int, weights: int) -> Expla
     return Explained(rest * share.weight // weights, "MB", rule, inputs, _SOURCE)
 
 
-def _cores(share: ServiceShare, cpus: int, weights: int) -> Explained:
-    # Cores are lent, not handed over (the kernel shares them by the microsecond), so the part is rounded up.
-    value = -(-cpus * share.weight // weights)
+def _cores(share: ServiceShare, cpus: int, weights: int) -> tuple[Explained, Explained]:
+    """Return the workers to plan for, and the exact part."""
     inputs: dict[str, int | float | str | bool] = {"cpus": cpus, "weight": share.weight, "weights": weights}
-    return Explained(value, "cores", "cpus x weight / weights, rounded up", inputs, _SOURCE)
+    part = cpus * share.weight * 100 // weights / 100
+    cores = Explained(part, "cores", "cpus x weight / weights", inputs, _SOURCE)
+    # Cores are lent, not handed over (the kernel shares them by the microsecond), so workers are rounded up.
+    workers = -(-cpus * share.weight // weights)
+    return Explained(workers, "cores", "the part of the cores, rounded up", inputs, _SOURCE), cores
 
 
 def _explain_reserve(memory_mb: int, reserve: int) -> Explained:
@@ -188,20 +189,25 @@ def _explain_reserve(memory_mb: int, reserve: int) -> Explained:
 
 def _does_not_fit(
     memory_mb: int, usable: int, wanted: int, services: Mapping[str, ServiceShare]
-) -> RackwrightError:
+) -> RefusedError:
     asks = ", ".join(f"{name} {share.minimum_mb}" for name, share in services.items())
     lack = wanted - usable
-    hint = (
-        f"give it {smallest_memory_mb(wanted)} MB (host_memory_mb), or lower the minimums by {lack} MB in all"
-    )
-    enough = [(share.minimum_mb, name) for name, share in services.items() if share.minimum_mb >= lack]
-    if enough and len(services) > 1:
-        minimum, name = min(enough)
-        hint += f", or move {name} ({minimum} MB) to another host"
-    return RackwrightError(
+    enough = smallest_memory_mb(wanted)
+    changes = [
+        Change(
+            "host_memory_mb",
+            enough,
+            f"give it {enough} MB (host_memory_mb)",
+        )
+    ]
+    movable = [(share.minimum_mb, name) for name, share in services.items() if share.minimum_mb >= lack]
+    if movable and len(services) > 1:
+        minimum, name = min(movable)
+        changes.append(Change("move", name, f"move {name} ({minimum} MB) to another host"))
+    return RefusedError(
         f"{memory_mb} MB are {lack} MB too few: {usable} MB are left after the system's reserve, "
         f"and the services need {wanted} MB at least ({asks})",
-        hint=hint,
+        changes,
     )
 
 

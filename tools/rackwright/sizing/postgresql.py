@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import get_args
 
-from rackwright.errors import RackwrightError
 from rackwright.sizing import postgresql_parameters as parameters_by_subject
+from rackwright.sizing import postgresql_wal as wal
 from rackwright.sizing.explained import Explained
 from rackwright.sizing.postgresql_memory import (
     SMALLEST_WORK_MEM_MB,
@@ -20,6 +20,7 @@ from rackwright.sizing.postgresql_memory import (
     smallest_memory_mb,
 )
 from rackwright.sizing.postgresql_parameters import Storage
+from rackwright.sizing.refusal import Change, RefusedError
 from rackwright.sizing.units import postgresql_memory
 
 __all__ = ["PostgresqlSettings", "Storage", "default_connections", "size_postgresql"]
@@ -67,8 +68,10 @@ def size_postgresql(
     cpus: int,
     *,
     connections: int | None = None,
+    needed_connections: int = 0,
     storage: Storage = "ssd",
     wal_disk_gb: int | None = None,
+    disk_gb: int | None = None,
     huge_pages: bool = True,
 ) -> PostgresqlSettings:
     """Derives PostgreSQL's settings from its budget.
@@ -77,16 +80,25 @@ def size_postgresql(
         memory_mb: PostgreSQL's share of the host's memory in MB.
         cpus: the cores it plans its workers for.
         connections: connections to allow; by memory when None.
+        needed_connections: what its clients open at most, its own reserve included; fewer are refused.
         storage: the kind of disk under the data directory.
-        wal_disk_gb: size in GB of the disk that holds pg_wal, when the WAL should be sized by it.
+        wal_disk_gb: size in GB of the disk that holds pg_wal alone, when the WAL should be sized by it.
+        disk_gb: its part in GB of the disk that holds its data and its WAL, where that is known.
         huge_pages: whether the host may use huge pages (a container may not).
 
     Raises:
-        RackwrightError: for nonsense, or when the connections do not fit the share; the hint names the
-            smallest change that would work.
+        RefusedError: for nonsense, or when the connections do not fit the share; names the smallest change
+            that would work.
     """
-    count = default_connections(memory_mb) if connections is None else connections
+    by_memory = default_connections(memory_mb)
+    count = max(by_memory, needed_connections) if connections is None else connections
     _check(memory_mb, cpus, count, storage, wal_disk_gb)
+    if count < needed_connections:
+        raise RefusedError(
+            f"postgresql_connections is {count}: the site's services open {needed_connections} at most, what "
+            "PostgreSQL keeps for itself included",
+            [_connections_change(needed_connections, "set postgresql_connections to {} or more")],
+        )
     plan = plan_memory(memory_mb, cpus, count)
     if plan.work < SMALLEST_WORK_MEM_MB:
         raise _too_small(memory_mb, cpus, count)
@@ -98,12 +110,13 @@ def size_postgresql(
         connections=count,
         storage=storage,
         parameters={
-            **subject.connection_parameters(memory_mb, count, sized=connections is None),
+            **subject.connection_parameters(memory_mb, count, connections, needed_connections),
             **subject.memory_parameters(memory_mb, cpus, plan),
             **subject.worker_parameters(cpus),
-            **subject.wal_parameters(memory_mb, wal_disk_gb),
+            **wal.wal_parameters(memory_mb, wal_disk_gb, disk_gb),
+            **wal.disk_parameters(disk_gb),
             **subject.planner_parameters(storage),
-            **subject.autovacuum_parameters(cpus, plan),
+            **subject.autovacuum_parameters(cpus, storage, plan),
             **subject.huge_page_parameters(use_huge_pages, plan, HUGE_PAGES_FROM_MB),
         },
         worst_case_mb=plan.worst_case_mb,
@@ -113,37 +126,50 @@ def size_postgresql(
 
 def _check(memory_mb: int, cpus: int, connections: int, storage: str, wal_disk_gb: int | None) -> None:
     if memory_mb < 1 or cpus < 1:
-        raise RackwrightError(
+        raise RefusedError(
             f"PostgreSQL's budget is {memory_mb} MB and {cpus} cores: both must be 1 or more",
-            hint="see `rackwright size --explain` for how the host is shared out",
+            [Change("host_memory_mb", 1, "see `rackwright size --explain` for how the host is shared out")],
         )
     if connections < SMALLEST_CONNECTIONS:
-        raise RackwrightError(
+        raise RefusedError(
             f"postgresql_connections is {connections}: PostgreSQL keeps 3 for its superuser, so it must be "
             f"{SMALLEST_CONNECTIONS} or more",
-            hint="write a larger number, or leave it out to have it sized",
+            [_connections_change(SMALLEST_CONNECTIONS, "write {} or more, or leave it out to have it sized")],
         )
     if storage not in get_args(Storage):
-        raise RackwrightError(
+        text = "leave it out to have it read from the data disk"
+        raise RefusedError(
             f"postgresql_storage is {storage!r}: it must be one of {', '.join(get_args(Storage))}",
-            hint="leave it out to have it read from the data disk",
+            [Change("postgresql_storage", "ssd", text)],
         )
     if wal_disk_gb is not None and wal_disk_gb < 1:
-        raise RackwrightError(
+        text = "write the size in GB of the disk that holds pg_wal, or leave it out"
+        raise RefusedError(
             f"postgresql_wal_disk_gb is {wal_disk_gb}: it must be 1 or more",
-            hint="write the size in GB of the disk that holds pg_wal, or leave it out",
+            [Change("postgresql_wal_disk_gb", 1, text)],
         )
 
 
-def _too_small(memory_mb: int, cpus: int, connections: int) -> RackwrightError:
-    hint = f"give PostgreSQL {smallest_memory_mb(cpus, connections)} MB (services.postgresql.memory)"
+def _connections_change(connections: int, text: str) -> Change:
+    return Change("postgresql_connections", connections, text.format(connections))
+
+
+def _too_small(memory_mb: int, cpus: int, connections: int) -> RefusedError:
+    enough = smallest_memory_mb(cpus, connections)
+    changes = [
+        Change(
+            "services.postgresql.memory.minimum_mb",
+            enough,
+            f"give PostgreSQL {enough} MB (services.postgresql.memory)",
+        )
+    ]
     most = most_connections(memory_mb, cpus)
     if most >= SMALLEST_CONNECTIONS:
-        hint += f", or set postgresql_connections to {most} at most"
-    return RackwrightError(
+        changes.append(_connections_change(most, "set postgresql_connections to {} at most"))
+    return RefusedError(
         f"PostgreSQL's {memory_mb} MB are too few for {connections} connections on {cpus} cores: less than "
         f"{SMALLEST_WORK_MEM_MB} MB of work_mem would be left for each",
-        hint=hint,
+        changes,
     )
 
 

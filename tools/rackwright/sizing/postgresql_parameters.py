@@ -2,31 +2,53 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from rackwright.sizing.explained import Explained, Scalar
+from rackwright.sizing.machine import Storage
 from rackwright.sizing.postgresql_memory import CONNECTION_MB, OPERATIONS, MemoryPlan
 
-Storage = Literal["ssd", "nvme", "hdd"]
+__all__ = ["Storage"]
 
 _PLAN = "the deployment plan (16 GB share)"
 _MANUAL = "PostgreSQL manual"
 _PEERS = "pgtune"
 _OURS = "docs/sizing.md, PostgreSQL"
-# By kind of disk: random_page_cost, effective_io_concurrency.
-_STORAGE: dict[str, tuple[float, int]] = {"ssd": (1.1, 200), "nvme": (1.1, 1000), "hdd": (4.0, 2)}
+
+
+@dataclass(frozen=True)
+class _Disk:
+    """What PostgreSQL is told of a kind of disk."""
+
+    random_page_cost: float
+    effective_io_concurrency: int
+    maintenance_io_concurrency: int
+    vacuum_cost_limit: int
+
+
+_STORAGE: Mapping[str, _Disk] = {
+    "ssd": _Disk(1.1, 200, 100, 1000),
+    "nvme": _Disk(1.1, 1000, 100, 2000),
+    "hdd": _Disk(4.0, 2, 10, 200),
+}
 _PARALLEL_FROM_CPUS = 2
 _LARGEST_GATHER = 4
-_SMALLEST_WAL_MB = 1024
-_LARGEST_WAL_MB = 4096
-_LARGEST_WAL_BY_DISK_MB = 65536
-_WAL_SEGMENT_MB = 16
 
 
-def connection_parameters(memory_mb: int, connections: int, sized: bool) -> dict[str, Explained]:
-    """max_connections, given or sized."""
-    inputs: dict[str, Scalar] = {"memory_mb": memory_mb} if sized else {"postgresql_connections": connections}
-    rule = "one for 32 MB, in tens, 20 to 100" if sized else "as asked"
+def connection_parameters(
+    memory_mb: int, connections: int, asked: int | None, needed: int
+) -> dict[str, Explained]:
+    """max_connections: as asked, as the clients need, or by memory, whichever comes first and is larger."""
+    inputs: dict[str, Scalar]
+    if asked is not None:
+        rule, inputs = "as asked", {"postgresql_connections": asked}
+    elif connections == needed:
+        rule, inputs = "what the site's services open at most, and 15 for itself", {"needed": needed}
+    else:
+        rule, inputs = "one for 32 MB, in tens, 20 to 100", {"memory_mb": memory_mb}
+    if needed:
+        inputs["needed"] = needed
     return {"max_connections": Explained(connections, "", rule, inputs, _OURS)}
 
 
@@ -51,6 +73,7 @@ def memory_parameters(memory_mb: int, cpus: int, plan: MemoryPlan) -> dict[str, 
             work_inputs,
             _OURS,
         ),
+        "hash_mem_multiplier": Explained(2.0, "", "what `operations` counts with", {}, _MANUAL),
         "maintenance_work_mem": Explained(plan.maintenance, "MB", "memory / 16, at most 8 GB", memory, _PLAN),
         "wal_buffers": Explained(
             plan.wal_buffers,
@@ -77,37 +100,30 @@ def worker_parameters(cpus: int) -> dict[str, Explained]:
     }
 
 
-def wal_parameters(memory_mb: int, wal_disk_gb: int | None) -> dict[str, Explained]:
-    """WAL kept between checkpoints, and how checkpoints are spread."""
-    inputs: dict[str, Scalar]
-    if wal_disk_gb is None:
-        largest = max(_SMALLEST_WAL_MB, min(_LARGEST_WAL_MB, memory_mb // 4))
-        rule, inputs, source = "memory / 4, 1 to 4 GB", {"memory_mb": memory_mb}, _PLAN
-    else:
-        largest = min(_LARGEST_WAL_BY_DISK_MB, wal_disk_gb * 1024 // 5)
-        rule, inputs, source = "a fifth of the WAL's disk, at most 64 GB", {"wal_disk_gb": wal_disk_gb}, _OURS
-    largest = largest // (4 * _WAL_SEGMENT_MB) * 4 * _WAL_SEGMENT_MB
-    minutes = "checkpoints are asked for by time, not by a full WAL"
-    return {
-        "max_wal_size": Explained(largest, "MB", f"{rule}, in 64 MB", inputs, source),
-        "min_wal_size": Explained(largest // 4, "MB", "max_wal_size / 4", {"max_wal_size": largest}, source),
-        "checkpoint_timeout": Explained(15, "min", minutes, {}, _OURS),
-        "checkpoint_completion_target": Explained(0.9, "", "spread over the interval", {}, _PLAN),
-    }
-
-
 def planner_parameters(storage: Storage) -> dict[str, Explained]:
     """What the planner believes of the disk and the data."""
-    cost, concurrency = _STORAGE[storage]
+    disk = _STORAGE[storage]
     inputs: dict[str, Scalar] = {"storage": storage}
+    short = "compiling costs more than it saves in the short statements of an application"
     return {
-        "random_page_cost": Explained(cost, "", "1.1 without a disk arm, 4 with one", inputs, _PLAN),
-        "effective_io_concurrency": Explained(concurrency, "", "hdd 2, ssd 200, nvme 1000", inputs, _PEERS),
+        "random_page_cost": Explained(
+            disk.random_page_cost, "", "1.1 without a disk arm, 4 with one", inputs, _PLAN
+        ),
+        "effective_io_concurrency": Explained(
+            disk.effective_io_concurrency, "", "hdd 2, ssd 200, nvme 1000", inputs, _PEERS
+        ),
+        "maintenance_io_concurrency": Explained(
+            disk.maintenance_io_concurrency, "", "100; 10 with a disk arm", inputs, "Pigsty"
+        ),
         "default_statistics_target": Explained(100, "", "PostgreSQL's own value", {}, _PLAN),
+        "jit": Explained("off", "", short, {}, "pgtune, timescaledb-tune"),
+        "default_toast_compression": Explained(
+            "lz4", "", "faster than pglz at the same size", {}, "timescaledb-tune"
+        ),
     }
 
 
-def autovacuum_parameters(cpus: int, plan: MemoryPlan) -> dict[str, Explained]:
+def autovacuum_parameters(cpus: int, storage: Storage, plan: MemoryPlan) -> dict[str, Explained]:
     """Autovacuum that keeps up with large tables, inside the budget."""
     return {
         "autovacuum_max_workers": Explained(
@@ -119,6 +135,13 @@ def autovacuum_parameters(cpus: int, plan: MemoryPlan) -> dict[str, Explained]:
             "maintenance_work_mem / 8, at most 1 GB",
             {"maintenance_work_mem": plan.maintenance},
             _OURS,
+        ),
+        "autovacuum_vacuum_cost_limit": Explained(
+            _STORAGE[storage].vacuum_cost_limit,
+            "",
+            "hdd 200, ssd 1000, nvme 2000: all workers together",
+            {"storage": storage},
+            "Pigsty",
         ),
         "autovacuum_vacuum_scale_factor": Explained(
             0.05, "", "vacuum after 5 % of a table changed", {}, _OURS

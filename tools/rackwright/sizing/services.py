@@ -1,0 +1,74 @@
+"""Which function sizes which service of the catalogue, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from rackwright.sizing.app import size_app
+from rackwright.sizing.asked import Asked, Sized
+from rackwright.sizing.connections import needed
+from rackwright.sizing.containers import size_container
+from rackwright.sizing.elasticsearch import size_elasticsearch
+from rackwright.sizing.engines import size_llama_cpp, size_ollama, size_vllm
+from rackwright.sizing.nginx import size_nginx
+from rackwright.sizing.postgresql import PostgresqlSettings, size_postgresql
+from rackwright.sizing.qdrant import size_qdrant
+from rackwright.sizing.redis import size_redis
+
+Sizer = Callable[[Asked], Sized]
+
+
+def postgresql_of(asked: Asked) -> PostgresqlSettings:
+    """Derive PostgreSQL's settings from what was asked.
+
+    Args:
+        asked: Options: postgresql_connections, postgresql_storage, postgresql_wal_disk_gb.
+    """
+    storage: Any = asked.options.get("postgresql_storage") or asked.machine.storage
+    return size_postgresql(
+        asked.memory_mb,
+        asked.cpus,
+        connections=asked.option("postgresql_connections"),
+        needed_connections=needed(asked.intent, asked.hosts),
+        storage=storage,
+        wal_disk_gb=asked.option("postgresql_wal_disk_gb"),
+        disk_gb=asked.disk_gb,
+        huge_pages=not asked.machine.container,
+    )
+
+
+def _postgresql(asked: Asked) -> Sized:
+    settings = postgresql_of(asked)
+    connections = settings.parameters["max_connections"]
+    return Sized(settings.parameters, settings.values(), connections=connections)
+
+
+def _redis(asked: Asked) -> Sized:
+    settings = size_redis(asked.memory_mb, asked.cpus)
+    return Sized(settings.parameters, settings.values())
+
+
+SIZERS: Mapping[str, Sizer] = {
+    "app": size_app,
+    "elasticsearch": size_elasticsearch,
+    "llama_cpp": size_llama_cpp,
+    "nginx": size_nginx,
+    "ollama": size_ollama,
+    "postgresql": _postgresql,
+    "qdrant": size_qdrant,
+    "redis": _redis,
+    "vllm": size_vllm,
+}
+
+
+def sizer_of(service: str, has_share: bool) -> Sizer | None:
+    """Return the function that sizes a service; a container's limits for one that is not known here.
+
+    Args:
+        service: Its name in the catalogue.
+        has_share: Whether it has a share of the host's memory.
+    """
+    if service in SIZERS:
+        return SIZERS[service]
+    return size_container if has_share else None
