@@ -12,6 +12,7 @@ from rackwright.site.variables import Strict
 
 Purpose = Literal["chat", "code", "embedding", "rerank"]
 Format = Literal["gguf", "safetensors"]
+Method = Literal["gguf", "bf16", "fp32", "fp8", "awq", "gptq"]
 Source = Literal["ollama", "huggingface", "modelscope"]
 Server = Literal["ollama", "llama_cpp", "localai", "vllm", "fastchat", "sentence_transformers"]
 
@@ -30,12 +31,14 @@ class Quantisation(Strict):
     """What a weight takes."""
 
     format: Format = Field(description="Of the files.")
+    method: Method = Field(description="Its name in group_vars/all/compatibility.yml.")
     bits: Bits = Field(description="Of a weight of the layers' matrices, their scales included.")
     raised: Bits | None = Field(
         default=None, description="Of half of the value and down matrices, in GGUF's K_M mixtures."
     )
     output: Bits = Field(description="Of a weight of the output matrix.")
     embedding: Bits = Field(description="Of a weight of the embedding matrix.")
+    group: Positive = Field(default=1, description="Weights that share a scale.")
     engines: Annotated[list[Server], Field(min_length=1)] = Field(description="Programs that read it.")
 
 
@@ -122,6 +125,9 @@ class Build(Strict):
     huggingface: Repository | None = None
     modelscope: Repository | None = None
     files: str | None = Field(default=None, description="Pattern of the repository's files.")
+    full_cache: bool = Field(
+        default=False, description="Of a model with mla: made before llama.cpp kept its cache compressed."
+    )
 
     def names(self) -> dict[Source, str]:
         """Return the name of the build in each source that has it."""
