@@ -13,7 +13,7 @@ def survey(draft: Draft) -> dict[str, Hardware]:
     """Scan the hosts of a draft by SSH, as the site itself would; returns what they are made of, by name.
 
     Raises:
-        RackwrightError: A host that does not answer, or whose answer cannot be read; nothing has been written.
+        RackwrightError: A host that does not answer, or gives no readable answer; nothing has been written.
     """
     with drafted(draft.files, draft.target) as directory:
         scans, _run = scan_site([directory], keep=False)
