@@ -16,6 +16,7 @@ class ActionModule(ResidentModules):
 
     TRANSFERS_FILES = False
     _supports_check_mode = True
+    decides_here = "verified"
 
     def run(self, tmp: None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the task.

@@ -103,6 +103,7 @@ class ActionModule(ResidentModules):
     """Asks the host, signs what is due, installs it."""
 
     _supports_check_mode = True
+    decides_here = "verified"
 
     def run(self, tmp: str | None = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Return `changed`, `items` and, with --diff, `diff`."""

@@ -20,6 +20,7 @@ class ActionModule(ResidentModules):
     """Runs the module once when nothing changes, and a second time to confirm a change."""
 
     _supports_check_mode = True
+    decides_here = "verified"
     _supports_diff = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:

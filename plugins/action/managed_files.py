@@ -36,6 +36,7 @@ class ActionModule(ResidentModules):
 
     TRANSFERS_FILES = False
     _supports_check_mode = True
+    decides_here = "verified"
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Render, ship, and set the task's handlers to those of the changed items."""

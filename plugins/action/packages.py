@@ -27,6 +27,7 @@ class ActionModule(ResidentModules):
 
     TRANSFERS_FILES = False
     _supports_check_mode = True
+    decides_here = "always"
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Merge the roles' packages, and ask the host unless it was asked before."""

@@ -1,5 +1,9 @@
 """`postgresql_cluster` needs nothing on the control node; its module stays on the hosts."""
 
-from rackwright.remote.plain import ActionModule
+from rackwright.remote.plain import ActionModule as PlainAction
 
-__all__ = ["ActionModule"]
+
+class ActionModule(PlainAction):  # type: ignore[misc]  # Ansible ships no types
+    """As Ansible runs a module, unless the host has verified the cluster."""
+
+    decides_here = "verified"

@@ -20,6 +20,7 @@ class ActionModule(ResidentModules):
 
     TRANSFERS_FILES = False
     _supports_check_mode = True
+    decides_here = "verified"
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Check the list and ask the host."""
@@ -33,8 +34,8 @@ class ActionModule(ResidentModules):
         for item in items:
             _check(item)
         arguments: dict[str, Any] = {"items": items}
-        if self._task.check_mode:
-            arguments["foreseen"] = sorted(foreseen(task_vars))
+        if self._task.check_mode and (paths := sorted(foreseen(task_vars))):
+            arguments["foreseen"] = paths
         result: dict[str, Any] = self._execute_module(
             module_name="units", module_args=arguments, task_vars=task_vars
         )

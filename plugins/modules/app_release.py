@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.rackwright.verified import Watch
 
 DOCUMENTATION = r"""
 ---
@@ -246,10 +247,13 @@ def main() -> None:
         module.fail_json(msg=f"app_release: sha256: {module.params['sha256']!r} is not a SHA-256")
     os.umask(0o022)
     releases = Releases(Path(module.params["root"]), module.params["sha256"][:16].lower())
+    looked_at = (releases.current, releases.facts, releases.path / _COMPLETE)
+    watch = Watch(module, {"paths": [str(path) for path in looked_at]})
     try:
         result = _bring(module, releases)
     except (ReleaseError, OSError, tarfile.TarError) as error:
         module.fail_json(msg=f"app_release: {error}")
+    watch.keep(result)
     module.exit_json(**result)
 
 

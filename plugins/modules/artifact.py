@@ -17,6 +17,7 @@ from ansible.module_utils.rackwright.artifact_files import (
     set_access,
     upload_path,
 )
+from ansible.module_utils.rackwright.verified import Watch
 
 DOCUMENTATION = r"""
 ---
@@ -153,10 +154,19 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
+    items = module.params["items"]
+    looked_at = {
+        "paths": [item["dest"] for item in items],
+        "users": sorted({item["owner"] for item in items}),
+        "groups": sorted({item["group"] for item in items}),
+    }
+    watch = Watch(module, looked_at)
     try:
         result = ensure(module, Stamps(Path(module.params["state_dir"])))
     except (ArtifactError, OSError) as error:
         module.fail_json(msg=f"artifact: {error}")
+    if not result["waiting"]:
+        watch.keep(result)
     module.exit_json(**result)
 
 

@@ -4,13 +4,22 @@
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Iterable
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.rackwright.certificates import CertificateError, Certificates, Entry, Report
+from ansible.module_utils.rackwright.certificates import (
+    DAY,
+    CertificateError,
+    Certificates,
+    Entry,
+    Report,
+)
 from ansible.module_utils.rackwright.command import run
+from ansible.module_utils.rackwright.verified import Watch
 
 DOCUMENTATION = r"""
 ---
@@ -108,6 +117,14 @@ def said(service: str, report: Report) -> dict[str, Any]:
     return answer
 
 
+def good_until(reports: Iterable[Report], renew_days: int) -> float:
+    """When the first certificate is due, or has a day less to live than the answer says."""
+    now = time.time()
+    ends = [report.end for report in reports if report.end is not None]
+    days = [now + (end - now) % DAY for end in ends]
+    return min([now + DAY, *days, *(end - renew_days * DAY for end in ends)])
+
+
 def main() -> None:
     """Read the parameters, work, report."""
     module = AnsibleModule(argument_spec=_SPEC, supports_check_mode=True)
@@ -119,6 +136,8 @@ def main() -> None:
     host = Certificates(
         Path(given["directory"]), given["ca"], given["renew_days"], check=bool(module.check_mode)
     )
+    entries = [Entry.of(item) for item in given["certificates"]]
+    watch = Watch(module, host.looked_at(entries, given["metrics_directory"]))
     try:
         host.write_ca()
         ca_changed = host.changed
@@ -127,11 +146,13 @@ def main() -> None:
             host.write_metrics(Path(given["metrics_directory"]), reports)
     except CertificateError as error:
         module.fail_json(msg=str(error))
-    module.exit_json(
-        changed=host.changed,
-        ca_changed=ca_changed,
-        certificates=[said(service, report) for service, report in reports.items()],
-    )
+    result = {
+        "changed": host.changed,
+        "ca_changed": ca_changed,
+        "certificates": [said(service, report) for service, report in reports.items()],
+    }
+    watch.keep(result, until=good_until(reports.values(), given["renew_days"]))
+    module.exit_json(**result)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.rackwright.docker_cli import Container, Docker
 from ansible.module_utils.rackwright.service_files import stale_files, wanted_files, write_files
+from ansible.module_utils.rackwright.verified import Watch
 
 DOCUMENTATION = r"""
 ---
@@ -127,7 +128,8 @@ def present(module: AnsibleModule, docker: Docker) -> dict[str, Any]:
                 found.health == "unhealthy" or found.status not in ("running", "created", "exited")
             )
             docker.up(params, anew=stuck)
-    return {"changed": bool(reasons), "reasons": reasons, "diff": diff}
+    starting = found is not None and found.health == "starting"
+    return {"changed": bool(reasons), "reasons": reasons, "diff": diff, "starting": starting}
 
 
 def absent(module: AnsibleModule, docker: Docker) -> dict[str, Any]:
@@ -173,13 +175,18 @@ def main() -> None:
     )
     docker = Docker(module)
     began = time.monotonic()
+    watch = Watch(module, {"trees": [module.params["directory"]], "containers": [module.params["name"]]})
     try:
         result = absent(module, docker) if module.params["state"] == "absent" else present(module, docker)
     except OSError as error:
         module.fail_json(msg=f"container_service {module.params['name']}: {error}")
     done = result["changed"] and not module.check_mode
     seconds = round(time.monotonic() - began, 2) if done else 0.0
-    module.exit_json(name=module.params["name"], seconds=seconds, **result)
+    result |= {"name": module.params["name"], "seconds": seconds}
+    # One that is still starting is waited for in every run.
+    if not result.pop("starting", False):
+        watch.keep(result)
+    module.exit_json(**result)
 
 
 if __name__ == "__main__":

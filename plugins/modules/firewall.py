@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.rackwright.verified import Watch
 
 DOCUMENTATION = r"""
 module: firewall
@@ -226,6 +227,8 @@ def apply(module: AnsibleModule, nft: str | None) -> None:
         diff = difference(None, ruleset)
         module.exit_json(changed=True, reasons=["nftables is not installed yet"], diff=diff)
         return
+    looked_at = [str(path) for path in (RULES, APPLIED, UNIT, WANTED)]
+    watch = Watch(module, {"paths": looked_at, "tables": [" ".join(TABLE)]})
     firewall = Firewall(module, nft)
     live = firewall.live()
     reasons, boot = firewall.differences(live), firewall.boot_differences()
@@ -238,6 +241,7 @@ def apply(module: AnsibleModule, nft: str | None) -> None:
             firewall.settle_boot()
         if reasons:
             result["pending"] = firewall.load(live)
+    watch.keep(result)
     module.exit_json(**result)
 
 

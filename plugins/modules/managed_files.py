@@ -12,6 +12,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.rackwright import command, file_apply, file_report, kernel_settings
 from ansible.module_utils.rackwright.accounts import AccountChange, account_of, gid_of, plan_group, plan_user
 from ansible.module_utils.rackwright.file_plan import Item, PlanError, check_list, digest
+from ansible.module_utils.rackwright.fingerprint import Subjects
+from ansible.module_utils.rackwright.verified import Watch
 
 DOCUMENTATION = r"""
 ---
@@ -267,10 +269,23 @@ class Run:
             self.entries.append({"dest": f"sysctl:{key}", "changed": changed, "reason": reason})
 
 
+def subjects_of(items: list[Item], params: dict[str, Any]) -> Subjects:
+    """Everything whose touch may put the list out of order."""
+    owned = [item for item in items if item.state in ("file", "directory")]
+    return {
+        "paths": [item.dest for item in items if item.state != "directory"],
+        "places": [item.dest for item in items if item.state == "directory"],
+        "users": sorted({item.owner for item in owned} | {str(spec["name"]) for spec in params["users"]}),
+        "groups": sorted({item.group for item in owned} | {str(spec["name"]) for spec in params["groups"]}),
+        "kernel": sorted(str(kernel_settings.path_of(key)) for key in params["sysctl"]),
+    }
+
+
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True, no_log=True)
     run = Run(module)
+    watch = Watch(module, subjects_of(run.items, module.params))
     try:
         check_list(run.items)
     except PlanError as error:
@@ -282,13 +297,14 @@ def main() -> None:
     run.files()
     run.kernel()
     paths = [entry["dest"] for entry in run.entries if entry["changed"] and entry["dest"].startswith("/")]
-    module.exit_json(
-        changed=any(entry["changed"] for entry in run.entries),
-        items=run.entries,
-        changed_dests=paths,
-        not_live=run.not_live,
-        invocation={},
-    )
+    result = {
+        "changed": any(entry["changed"] for entry in run.entries),
+        "items": run.entries,
+        "changed_dests": paths,
+        "not_live": run.not_live,
+    }
+    watch.keep(result)
+    module.exit_json(**result, invocation={})
 
 
 if __name__ == "__main__":

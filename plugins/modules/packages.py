@@ -10,6 +10,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.rackwright import file_plan, file_write, package_plan
 from ansible.module_utils.rackwright.file_plan import Item
 from ansible.module_utils.rackwright.package_install import Apt, is_ours, proxy_text
+from ansible.module_utils.rackwright.verified import Watch
 
 DOCUMENTATION = r"""
 ---
@@ -231,6 +232,9 @@ def main() -> None:
     module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
     apt = Apt()
     run = Run(module, apt)
+    looked_at = apt.looked_at()
+    looked_at["paths"] += [seed["dest"] for seed in module.params["seed_files"]]
+    watch = Watch(module, looked_at)
     left = apt.policy_left()
     if left and not module.check_mode:
         apt.clean_policy()
@@ -242,14 +246,16 @@ def main() -> None:
     changed = left or bool(run.mended) or any(entry["changed"] for entry in run.entries)
     for warning in run.warnings:
         module.warn(warning)
-    module.exit_json(
-        changed=changed,
-        installed=run.installed,
-        removed=run.removed,
-        items=run.entries,
-        mended=run.mended,
-        invocation={},
-    )
+    result = {
+        "changed": changed,
+        "installed": run.installed,
+        "removed": run.removed,
+        "items": run.entries,
+        "mended": run.mended,
+    }
+    if not run.warnings:
+        watch.keep(result)
+    module.exit_json(**result, invocation={})
 
 
 if __name__ == "__main__":

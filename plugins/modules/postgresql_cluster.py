@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.rackwright.verified import Watch
 
 DOCUMENTATION = r"""
 module: postgresql_cluster
@@ -123,6 +124,11 @@ class Creation:
             return ""
         return "created"
 
+    def looked_at(self) -> list[str]:
+        """Return the paths by which a cluster, or one of another version, is known."""
+        paths = [CONFIGURATION, *sorted(CONFIGURATION.glob("*")), self._configuration / "postgresql.conf"]
+        return [str(path) for path in (*paths, self._marker, self._data / "PG_VERSION")]
+
     def run(self) -> None:
         """Make the cluster."""
         program = shutil.which("pg_createcluster")
@@ -164,6 +170,7 @@ def main() -> None:
     )
     data_directory = Path(module.params["data_directory"])
     creation = Creation(module)
+    watch = Watch(module, {"paths": creation.looked_at()})
     try:
         check_majors(CONFIGURATION, data_directory, module.params["version"], module.params["name"])
         reason = creation.needed()
@@ -171,7 +178,9 @@ def main() -> None:
             creation.run()
     except RefusedError as error:
         module.fail_json(msg=str(error))
-    module.exit_json(changed=bool(reason), reason=reason)
+    result = {"changed": bool(reason), "reason": reason}
+    watch.keep(result)
+    module.exit_json(**result)
 
 
 if __name__ == "__main__":

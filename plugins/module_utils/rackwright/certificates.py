@@ -17,10 +17,11 @@ from typing import Any
 
 from ansible.module_utils.rackwright.command import run
 
+METRICS = "rackwright_tls.prom"
 METRIC = "rackwright_certificate_not_after_seconds"
 # The new key waits here, for root only, until its certificate comes.
 PENDING = ".key.pem.pending"
-_DAY = 86400
+DAY = 86400
 
 
 class CertificateError(Exception):
@@ -63,7 +64,7 @@ class Report:
     @property
     def days_left(self) -> int | None:
         """Return whole days until it expires, negative when it has."""
-        return None if self.end is None else int((self.end - time.time()) // _DAY)
+        return None if self.end is None else int((self.end - time.time()) // DAY)
 
 
 class Certificates:
@@ -78,6 +79,17 @@ class Certificates:
         self.renew_days = renew_days
         self.check = check
         self.changed = False
+
+    def looked_at(self, entries: list[Entry], metrics: str) -> dict[str, list[str]]:
+        """Return what changes when somebody touches a certificate, its owner or what is told of it."""
+        folders = [self._folder(entry) for entry in entries]
+        paths = [folder / name for folder in folders for name in ("key.pem", "cert.pem")]
+        return {
+            "paths": [str(path) for path in (self.directory / "ca.pem", Path(metrics) / METRICS, *paths)],
+            "places": [str(path) for path in (*folders, metrics)],
+            "users": sorted({"root", *(entry.owner for entry in entries)}),
+            "groups": sorted({entry.group for entry in entries}),
+        }
 
     def write_ca(self) -> None:
         """Write the authority's certificate, and the directory before it."""
@@ -113,7 +125,7 @@ class Certificates:
             return
         lines = [f"# HELP {METRIC} End of validity of a service's certificate.", f"# TYPE {METRIC} gauge"]
         lines += [f'{METRIC}{{service="{name}"}} {reports[name].end}' for name in sorted(reports)]
-        path, text = directory / "rackwright_tls.prom", "\n".join(lines) + "\n"
+        path, text = directory / METRICS, "\n".join(lines) + "\n"
         if _text(path) == text:
             return
         self.changed = True
@@ -135,7 +147,7 @@ class Certificates:
             end = int(ssl.cert_time_to_seconds(text.partition("notAfter=")[2].splitlines()[0]))
         except (CertificateError, ValueError, IndexError):
             return "the certificate is not readable", None
-        left = (end - time.time()) / _DAY
+        left = (end - time.time()) / DAY
         if left < 0:
             return "it is expired", end
         if left < self.renew_days:

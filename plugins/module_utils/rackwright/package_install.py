@@ -57,6 +57,12 @@ class Apt:
         self.proxy = self.root / "etc/apt/apt.conf.d/00rackwright-proxy"
         self.lists = self.root / "var/lib/apt/lists"
         self.stamp = self.root / "var/lib/apt/rackwright-update-stamp"
+        self.database = self.root / "var/lib/dpkg"
+
+    def looked_at(self) -> dict[str, list[str]]:
+        """Return the paths that change with the packages and with what is looked after beside them."""
+        files = (self.database / "status", self.policy, self.put_aside, self.proxy)
+        return {"paths": [str(path) for path in files], "trees": [str(self.database / "updates")]}
 
     def installed(self) -> package_plan.Installed:
         """Ask dpkg what is there."""
@@ -65,7 +71,7 @@ class Apt:
 
     def interrupted(self) -> bool:
         """Whether dpkg was killed while it wrote its database."""
-        updates = self.root / "var/lib/dpkg/updates"
+        updates = self.database / "updates"
         return updates.is_dir() and any(entry.name.isdigit() for entry in updates.iterdir())
 
     def lists_stale(self, max_age_seconds: float) -> bool:

@@ -21,7 +21,7 @@ from ansible.module_utils.common.json import Direction, get_module_encoder
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from rackwright.remote import lay_down
+from rackwright.remote import lay_down, trust
 from rackwright.remote.payload import ENTRY, Payload, payload
 
 ROOT = "/var/lib/rackwright/modules"
@@ -33,17 +33,28 @@ _PROFILE = "legacy"
 # What the interpreter exits with when the file is not there.
 _NO_FILE = 2
 _DONE = "rackwright: laid down"
+# Asks `host_facts` for the host's verified state.
+VERIFY = "verify"
 
 display = Display()
 
 
 class ResidentModules(ActionBase):  # type: ignore[misc]  # Ansible ships no types
-    """For action plugins: `_execute_module` starts the host's copy of a module; lays it down if need be."""
+    """For action plugins: `_execute_module` starts the host's copy of a module; lays it down if need be.
 
+    What the host has verified in this run is answered without asking it.
+    """
+
+    # Whether the action is tried in Ansible's main process: "always", "verified" (when its host has verified
+    # anything), or not.
+    decides_here = ""
+    # Set where it runs in the main process: there no host can be asked.
+    in_main_process = False
     _resident: Payload | None = None
     _interpreter = ""
     _root = ROOT
     _appended = ""
+    _word = ""
 
     def _execute_module(
         self,
@@ -70,9 +81,16 @@ class ResidentModules(ActionBase):  # type: ignore[misc]  # Ansible ships no typ
         }
         try:
             self._resident = self._payload_for(name, task_vars or {}, wrap_async)
+            self._word = self._word_for(
+                name, self._task.args if module_args is None else module_args, task_vars
+            )
+            if self._word in (known := trust.believed(task_vars)):
+                return {**known[self._word], "_ansible_parsed": True}
+            if self.in_main_process:
+                raise trust.HostNeededError
             result: dict[str, Any] = super()._execute_module(**given)
             if self._resident is None or not self._not_started(result):
-                return result
+                return trust.stamped(result)
             # Check mode leaves the host as it is.
             if self._task.check_mode or not self._lay_down(self._resident):
                 self._resident = None
@@ -80,7 +98,7 @@ class ResidentModules(ActionBase):  # type: ignore[misc]  # Ansible ships no typ
             if self._resident is not None and self._not_started(result):
                 self._resident = None
                 result = super()._execute_module(**given)
-            return result
+            return trust.stamped(result)
         finally:
             self._resident = None
             self._appended = ""
@@ -100,7 +118,7 @@ class ResidentModules(ActionBase):  # type: ignore[misc]  # Ansible ships no typ
             else:
                 self._interpreter = shebang.removeprefix("#!").strip()
                 entry = self._entry(self._resident)
-                self._appended = f" {OPTIONS} {entry} {module_name.rpartition('.')[2]}"
+                self._appended = f" {OPTIONS} {entry} {module_name.rpartition('.')[2]} {self._word}".rstrip()
                 return self._started(module_name, module_args), entry
         configured: tuple[Any, str] = super()._configure_module(module_name, module_args, task_vars)
         return configured
@@ -110,6 +128,20 @@ class ResidentModules(ActionBase):  # type: ignore[misc]  # Ansible ships no typ
         appended, self._appended = self._appended, ""
         answer: dict[str, Any] = super()._low_level_execute_command(cmd + appended, *given, **named)
         return answer
+
+    def _word_for(self, name: str, arguments: dict[str, Any], variables: dict[str, Any] | None) -> str:
+        """Return what is appended to a call: the digest that a record is kept by, or that the host may verify."""
+        if self._resident is None or self._task.delegate_to or self._task.environment not in (None, [], [{}]):
+            return ""
+        name = name.rpartition(".")[2]
+        if name == "host_facts":
+            return VERIFY if trust.wanted(variables) else ""
+        encoder = get_module_encoder(_PROFILE, Direction.CONTROLLER_TO_MODULE)
+        try:
+            text = json.dumps(arguments, cls=encoder, sort_keys=True)
+        except TypeError:
+            return ""
+        return trust.digest(variables, self._resident.name, name, text)
 
     def _started(self, module_name: str, module_args: dict[str, Any]) -> _BuiltModule:
         encoder = get_module_encoder(_PROFILE, Direction.CONTROLLER_TO_MODULE)
