@@ -125,13 +125,24 @@ def execute(inventory: tuple[Path, ...], host: str, arguments: tuple[str, ...]) 
 
 @lab_group.command()
 @inventory_option
+@hosts_option
 @click.option("--name", default="lab-site", show_default=True, help="Name of the new site.")
-def answers(inventory: tuple[Path, ...], name: str) -> None:
+@click.option(
+    "--size",
+    type=click.Choice(["lab", "small", "medium", "large"]),
+    default="lab",
+    show_default=True,
+    help="lab: each machine runs what it runs in the lab; else init places the services.",
+)
+def answers(inventory: tuple[Path, ...], hosts: str, name: str, size: str) -> None:
     """Print answers for `rackwright init`: a site on this lab's machines."""
     from rackwright.lab.answers import answers_text, lab_answers  # noqa: PLC0415
     from rackwright.site.inventory import load_inventory  # noqa: PLC0415
 
-    click.echo(answers_text(lab_answers(read_lab(inventory), load_inventory(inventory), name)), nl=False)
+    lab = read_lab(inventory)
+    chosen = [host.name for host in lifecycle.chosen(lab, _names(hosts))]
+    text = lab_answers(lab, load_inventory(inventory), chosen, name, size)
+    click.echo(answers_text(text), nl=False)
 
 
 @lab_group.command("list")
