@@ -1,4 +1,4 @@
-"""Tables of variables as Markdown: of each role from its argument spec, of the site from its model."""
+"""Tables as Markdown: of each role from its argument spec, of the site from its model, of the models' sizes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from pathlib import Path
 import yaml
 
 from rackwright.errors import RackwrightError
+from rackwright.models.catalogue import project_models
+from rackwright.models.published import compare
+from rackwright.models.published import table as comparison_table
 from rackwright.site.plain import Value
 from rackwright.site.variables import variables_table
 
@@ -79,7 +82,9 @@ def _text(description: Value) -> str:
 
 
 def documents(root: Path) -> dict[Path, str]:
-    """Return every document with a generated table, as it should be: the roles' READMEs, docs/variables.md.
+    """Return every document with a generated table, as it should be.
+
+    These are the roles' READMEs, docs/variables.md and docs/models.md.
 
     Args:
         root: The repository.
@@ -92,6 +97,8 @@ def documents(root: Path) -> dict[Path, str]:
         for path in sorted(root.glob("roles/*/meta/argument_specs.yml"))
     }
     tables[root / "docs/variables.md"] = variables_table()
+    published = root / "tests/data/models/published.yml"
+    tables[root / "docs/models.md"] = comparison_table(compare(project_models(), published)) + "\n"
     return {path: _between_markers(path, table) for path, table in tables.items()}
 
 

@@ -1,0 +1,133 @@
+"""`rackwright models` as an operator sees it."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from rackwright.cli.main import main
+from rackwright.site.paths import repository_root
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str, status: int = 0) -> str:
+    with pytest.raises(SystemExit) as caught:
+        main(["models", *arguments])
+    captured = capsys.readouterr()
+    assert caught.value.code == status, captured.err
+    return captured.out if status == 0 else captured.err
+
+
+def test_list(capsys: pytest.CaptureFixture[str]) -> None:
+    text = run(capsys, "list", "--purpose", "embedding")
+    assert "bge-m3" in text
+    assert "qwen3-8b" not in text
+    assert "qwen3-8b" in json.loads(run(capsys, "list", "--json"))
+
+
+def test_fit_of_a_named_gpu(capsys: pytest.CaptureFixture[str]) -> None:
+    text = run(capsys, "fit", "--gpu", "rtx-3090", "qwen3-8b", "qwen3-32b")
+    assert "1 x GeForce RTX 3090, 24576 MiB" in text
+    assert "Do not fit" in text
+    assert "answer 1 at a time" in text
+
+
+def test_fit_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = json.loads(
+        run(capsys, "fit", "--vram-gb", "24", "--gpus", "2", "--json", "qwen3-32b", "qwen3-235b-a22b")
+    )
+    fits, misfit = rows
+    assert (fits["fits"], fits["gpus"], misfit["fits"]) == (True, 2, False)
+    assert (
+        fits["memory_mib"] == sum(part["value"] for part in fits["parts"].values()) <= fits["available_mib"]
+    )
+    assert fits["longest_context"] >= 8192
+    assert misfit["changes"][0]["text"]
+
+
+def test_every_number_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
+    text = run(capsys, "fit", "--ram-gb", "32", "qwen3-8b", "--explain")
+    for part in ("weights", "cache", "compute", "overhead", "of 32768 MiB"):
+        assert part in text
+
+
+def test_fit_of_a_site(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    (site / "host_vars" / "app1").mkdir(parents=True)
+    lab = repository_root() / "inventories" / "lab"
+    (site / "hosts.yml").write_text((lab / "hosts.yml").read_text(encoding="utf-8"), encoding="utf-8")
+    (site / "group_vars" / "all").mkdir(parents=True)
+    for name in ("site.yml", "lab.yml"):
+        (site / "group_vars" / "all" / name).symlink_to(lab / "group_vars" / "all" / name)
+    hardware = {
+        "system": {
+            "distribution": "Debian",
+            "version": "13",
+            "codename": "trixie",
+            "kernel": "6.12",
+            "architecture": "x86_64",
+            "virtualization": "none",
+            "secure_boot": None,
+            "python": "3.13",
+        },
+        "cpu": {"model": "test", "sockets": 1, "cores": 8, "threads": 16},
+        "memory_mb": 64000,
+        "numa": [],
+        "disks": [],
+        "filesystems": [],
+        "network": [],
+        "nvswitch": False,
+        "gpus": [
+            {
+                "pci_address": "0000:01:00.0",
+                "pci_id": "10de:2204",
+                "model": "GeForce RTX 3090",
+                "architecture": "ampere",
+                "compute_capability": "8.6",
+                "vram_mb": 24576,
+                "driver": None,
+                "mig": None,
+                "nvlink_peers": [],
+            }
+        ],
+    }
+    path = site / "host_vars" / "app1" / "hardware.yml"
+    path.write_text(yaml.safe_dump({"hardware": hardware}), encoding="utf-8")
+    text = run(capsys, "fit", "-i", str(site), "qwen3-8b")
+    assert "app1: 1 x GeForce RTX 3090" in text
+    assert "tier: the tier asks for qwen3-0.6b" in text
+    path.write_text("hardware: {cpu: 7}\n", encoding="utf-8")
+    assert "the hardware of app1 cannot be read" in run(capsys, "fit", "-i", str(site), status=1)
+    path.unlink()
+    assert "the hardware of app1 is not known" in run(capsys, "fit", "-i", str(site), status=1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--gpu", "voodoo"], "no GPU of the data is called 'voodoo'"),
+        (["--gpu", "t4", "--vram-gb", "8"], "both say"),
+        (["--ram-gb", "8", "qwen9"], "there is no model 'qwen9'"),
+        (["--ram-gb", "8", "--engine", "torch"], "there is no engine 'torch'"),
+        (["--ram-gb", "8", "--quantisation", "q1"], "there is no quantisation 'q1'"),
+        (["--ram-gb", "8", "--cache", "f8"], "there is no cache 'f8'"),
+    ],
+)
+def test_what_is_refused(capsys: pytest.CaptureFixture[str], arguments: list[str], message: str) -> None:
+    text = run(capsys, "fit", *arguments, status=1)
+    assert message in text
+    assert "hint:" in text
+
+
+def test_help_is_quick() -> None:
+    started = time.monotonic()
+    subprocess.run(
+        [sys.executable, "-c", "from rackwright.cli.main import main; main(['models', '--help'])"],
+        check=True,
+        capture_output=True,
+    )
+    # 0.3 s on a machine that does nothing else.
+    assert time.monotonic() - started < 3
