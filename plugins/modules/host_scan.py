@@ -90,7 +90,7 @@ def virtualization() -> str:
     """The kind of virtual machine or container, as systemd names it."""
     asked = command.run(["systemd-detect-virt"])
     if asked.rc != 127:  # noqa: PLR2004 - no such program
-        return asked.stdout.strip() or "none"
+        return str(asked.stdout).strip() or "none"
     if Path("/.dockerenv").exists() or Path("/run/.containerenv").exists():
         return "docker"
     return "none"
@@ -98,7 +98,7 @@ def virtualization() -> str:
 
 def secure_boot(kind: str) -> str:
     """`on` or `off`; empty where nobody says."""
-    told = machine_files.secure_boot(_SYS)
+    told = str(machine_files.secure_boot(_SYS))
     if told or kind != "none":
         return told
     answer = command.run(["mokutil", "--sb-state"]).stdout

@@ -125,7 +125,9 @@ def _kind(entry: Mapping[str, str]) -> DiskKind:
 def filesystems(mounts: Iterable[Mapping[str, Any]]) -> list[Filesystem]:
     """Return the file systems that may hold data, by mount point; each once, where it is mounted shortest."""
     found: dict[object, Filesystem] = {}
-    for mount in sorted(mounts, key=lambda entry: (len(entry["mount"]), entry["mount"])):
+    # Of several on one mount point the last is the one that is seen.
+    visible = {mount["mount"]: mount for mount in mounts}.values()
+    for mount in sorted(visible, key=lambda entry: (len(entry["mount"]), entry["mount"])):
         kind, place = mount["type"], mount["mount"]
         container_root = kind == "overlay" and place == "/"
         if not container_root and (kind not in _DATA_FILE_SYSTEMS or _NOT_FOR_DATA.match(place)):

@@ -109,6 +109,10 @@ def _times(count: int) -> str:
 
 def notes(found: Sequence[HostScan]) -> Iterator[Text]:
     """Yield what changed, what is odd, and which hosts were not read."""
+    new = [scan for scan in found if scan.status == "new"]
+    if new:
+        names = ", ".join(scan.host for scan in new)
+        yield Text(f"\nnew: {_short_path(new[0].path.parents[1])}/<host>/hardware.yml of {names}")
     for scan in found:
         if scan.changes:
             yield Text(f"\n{scan.host}: {_short_path(scan.path)}", style="bold")
@@ -116,8 +120,6 @@ def notes(found: Sequence[HostScan]) -> Iterator[Text]:
             yield Text(f"  {change.path}: {shown(change.old)} -> {shown(change.new)}")
         if len(scan.changes) > _MOST_CHANGES:
             yield Text(f"  and {len(scan.changes) - _MOST_CHANGES} more")
-        if scan.status == "new":
-            yield Text.assemble(("\n" + scan.host, "bold"), f": {_short_path(scan.path)}, new")
     for scan in found:
         for finding in scan.findings:
             yield Text.assemble(

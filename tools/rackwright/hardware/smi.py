@@ -165,7 +165,7 @@ def _known(text: str) -> str:
 
 
 def _mebibytes(what: str, text: str) -> int:
-    if not _known(text):
+    if text and not _known(text):
         return 0
     match = re.fullmatch(r"(\d+) MiB", text)
     if not match:

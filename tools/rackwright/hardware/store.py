@@ -73,7 +73,7 @@ def settled(stored: Hardware, found: Hardware) -> Hardware:
     for entry in found.filesystems:
         before = known.get(entry.mount)
         if before and abs(before.free_mb - entry.free_mb) < _WORTH_TELLING * entry.size_mb:
-            kept.append(entry.model_copy(update={"free_mb": min(before.free_mb, entry.size_mb)}))
+            kept.append(entry.model_copy(update={"free_mb": before.free_mb}))
         else:
             kept.append(entry)
     return found.model_copy(update={"filesystems": kept})
