@@ -70,7 +70,8 @@ def test_every_tier_serves_its_model_on_the_machine_that_it_recommends(
 
 
 def test_every_tier_serves_something_on_its_minimum(models: Models, tiers: dict[str, Tier]) -> None:
-    for name, tier in tiers.items():
+    # A lab's machines are smaller than any model; it serves one that it makes itself.
+    for name, tier in ((name, tier) for name, tier in tiers.items() if name != "lab"):
         size = tier.machine.minimum
         gpus = Gpus("minimum", size.gpus, size.vram_gb * 1024) if size.gpus else None
         assert choose_for(tier, Machine(gpus, size.memory_gb * 512), models).plan is not None, name
@@ -117,12 +118,8 @@ def test_a_budget_of_memory_is_kept(models: Models, tiers: dict[str, Tier]) -> N
 
 
 def test_of_several_kinds_of_gpus_the_largest_group_serves() -> None:
-    found = machine_of(
-        hardware(
-            gpu("GeForce RTX 3090", 24576, 1), gpu("Tesla T4", 15360, 2), gpu("GeForce RTX 3090", 24576, 3)
-        ),
-        1,
-    )
+    pair = [gpu("GeForce RTX 3090", 24576, number) for number in (1, 3)]
+    found = machine_of(hardware(pair[0], gpu("Tesla T4", 15360, 2), pair[1]), 1)
     assert found.gpus is not None
     assert (found.gpus.name, found.gpus.count, found.gpus.bandwidth_gbs) == ("GeForce RTX 3090", 2, 936)
 

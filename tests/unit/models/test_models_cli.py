@@ -54,14 +54,31 @@ def test_every_number_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
         assert part in text
 
 
-def test_fit_of_a_site(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    site = tmp_path / "site"
+def site_with(directory: Path, hardware: str | None) -> str:
+    """Make the lab's inventory, with the scan of the inference host; None for a host that was not scanned."""
+    site, lab = directory / "site", repository_root() / "inventories" / "lab"
     (site / "host_vars" / "app1").mkdir(parents=True)
-    lab = repository_root() / "inventories" / "lab"
     (site / "hosts.yml").write_text((lab / "hosts.yml").read_text(encoding="utf-8"), encoding="utf-8")
     (site / "group_vars" / "all").mkdir(parents=True)
     for name in ("site.yml", "lab.yml"):
         (site / "group_vars" / "all" / name).symlink_to(lab / "group_vars" / "all" / name)
+    if hardware is not None:
+        (site / "host_vars" / "app1" / "hardware.yml").write_text(hardware, encoding="utf-8")
+    return str(site)
+
+
+def test_fit_of_a_host_that_was_not_scanned(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    text = run(capsys, "fit", "-i", site_with(tmp_path, None), status=1)
+    assert "the hardware of app1 is not known" in text
+    assert "rackwright scan" in text
+
+
+def test_fit_of_a_scan_that_cannot_be_read(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    text = run(capsys, "fit", "-i", site_with(tmp_path, "hardware: {cpu: 7}\n"), status=1)
+    assert "the hardware of app1 cannot be read" in text
+
+
+def test_fit_of_a_site(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     hardware = {
         "system": {
             "distribution": "Debian",
@@ -94,15 +111,9 @@ def test_fit_of_a_site(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> No
             }
         ],
     }
-    path = site / "host_vars" / "app1" / "hardware.yml"
-    path.write_text(yaml.safe_dump({"hardware": hardware}), encoding="utf-8")
-    text = run(capsys, "fit", "-i", str(site), "qwen3-8b")
+    text = run(capsys, "fit", "-i", site_with(tmp_path, yaml.safe_dump({"hardware": hardware})), "qwen3-8b")
     assert "app1: 1 x GeForce RTX 3090" in text
     assert "tier: the tier asks for qwen3-0.6b" in text
-    path.write_text("hardware: {cpu: 7}\n", encoding="utf-8")
-    assert "the hardware of app1 cannot be read" in run(capsys, "fit", "-i", str(site), status=1)
-    path.unlink()
-    assert "the hardware of app1 is not known" in run(capsys, "fit", "-i", str(site), status=1)
 
 
 @pytest.mark.parametrize(

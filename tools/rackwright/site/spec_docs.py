@@ -1,4 +1,4 @@
-"""Tables as Markdown: of each role from its argument spec, of the site from its model, of the models' sizes."""
+"""Tables as Markdown: of roles from their argument specs, of the site's variables, of the models' sizes."""
 
 from __future__ import annotations
 
@@ -98,7 +98,8 @@ def documents(root: Path) -> dict[Path, str]:
     }
     tables[root / "docs/variables.md"] = variables_table()
     published = root / "tests/data/models/published.yml"
-    tables[root / "docs/models.md"] = comparison_table(compare(project_models(), published)) + "\n"
+    if published.is_file():
+        tables[root / "docs/models.md"] = comparison_table(compare(project_models(), published)) + "\n"
     return {path: _between_markers(path, table) for path, table in tables.items()}
 
 
