@@ -60,7 +60,7 @@ CASES: list[tuple[dict[str, Any], dict[str, Any], str | None, str, str]] = [
         {"package": "nvidia-open-kernel-dkms", "package_version": "550.163.01-2"},
         "kernel",
         "pci_resize_resource",
-        "trixie-backports",
+        "proprietary",
     ),
     (
         {"models": ["RTX 3090"], "kernel": "6.12.94+deb13-amd64"},

@@ -1,0 +1,74 @@
+"""The driver decision for plays. Thin: everything is done by `rackwright.drivers`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+from pydantic import TypeAdapter, ValidationError
+
+from rackwright.compatibility.load import load_compatibility
+from rackwright.drivers.choose import choose_driver
+from rackwright.drivers.plan import Running, Wishes
+from rackwright.drivers.sources import load_sources
+from rackwright.errors import RackwrightError
+from rackwright.hardware.model import Hardware
+from rackwright.site.plain import plain
+
+_HARDWARE = TypeAdapter(Hardware)
+
+
+def driver_plan(
+    hardware: Mapping[str, Any],
+    state: Mapping[str, Any],
+    wishes: Mapping[str, Any],
+    known: Mapping[str, Any],
+    sources: list[Mapping[str, Any]],
+) -> dict[str, Any]:
+    """Return the plan for a host's driver.
+
+    Args:
+        hardware: The host's facts as `rackwright scan` keeps them.
+        state: The result of the module `nvidia_state`.
+        wishes: branch, flavour, source, repository, engine, engine_version, kernel; each may be empty.
+        known: The variable `compatibility`.
+        sources: The variable `driver_sources`.
+
+    Raises:
+        AnsibleFilterError: Facts of the wrong shape.
+    """
+    told = plain(state)
+    given = {key: value for key, value in plain(wishes).items() if value not in {None, "", 0, "auto"}}
+    try:
+        machine = _HARDWARE.validate_python(_with(plain(hardware), told))
+        running = Running(
+            module=told["module"],
+            flavour=told.get("flavour"),
+            version=told.get("version"),
+            processes=len(told.get("processes") or []),
+        )
+        plan = choose_driver(
+            machine, Wishes(**given), load_compatibility(known), running, load_sources(sources)
+        )
+    except (RackwrightError, ValidationError, TypeError, KeyError) as error:
+        raise AnsibleFilterError(f"driver_plan: {error}") from error
+    return plan.as_dict()
+
+
+def _with(hardware: dict[str, Any], state: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay what the host says now over what the scan kept: kernel and Secure Boot may have changed."""
+    system = {**hardware["system"]}
+    if state.get("secure_boot") is not None:
+        system["secure_boot"] = state["secure_boot"]
+    if state.get("kernel"):
+        system["kernel"] = state["kernel"]
+    return {**hardware, "system": system}
+
+
+class FilterModule:
+    """The filters of this file."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Return the filters by name."""
+        return {"driver_plan": driver_plan}
