@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from rackwright.cost.settings import CostSettings
 from rackwright.preflight.checks import CHECKS
 
 PRIVATE_NETWORKS = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
@@ -113,6 +114,9 @@ class SiteVariables(Strict):
     preflight_accept: list[Accepted] = Field(
         default=[],
         description="Errors of preflight to go on in spite of: check, or host:check; say why in a comment.",
+    )
+    cost: CostSettings | None = Field(
+        default=None, description="The site's own numbers for `rackwright cost` (docs/cost.md)."
     )
     lab: LabSettings | None = Field(
         default=None, description="Lab only: {outside_cidr, denied_client, gateway_octet}."
