@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 from rackwright.catalogue.findings import Finding, FindingsError, short
 from rackwright.catalogue.flows import policy_findings
 from rackwright.catalogue.load import Catalogue, load_catalogue, parse
+from rackwright.catalogue.site import Site
 from rackwright.errors import RackwrightError
 from rackwright.site.access_checks import (
     family_findings,
@@ -33,7 +34,11 @@ from rackwright.site.paths import repository_root
 from rackwright.site.plain import Value
 from rackwright.site.variables import SiteVariables, variable_names
 from rackwright.site.versions import version_findings
-from rackwright.sizing.budget import SMALLEST_MACHINE_MB, ServiceShare, host_budget
+from rackwright.sizing.machine import UnknownMachineError
+from rackwright.sizing.placement import request_of
+from rackwright.sizing.refusal import RefusedError
+from rackwright.sizing.remedies import size_host_or_explain
+from rackwright.sizing.variables import intent_from, machine_from, options_of
 from rackwright.tiers.load import tier_findings
 
 # The project's own values are the weakest (ansible.cfg says why).
@@ -46,7 +51,7 @@ PRECEDENCE = (
     "groups_plugins_inventory",
 )
 _VARIABLES = TypeAdapter(SiteVariables)
-_HOST_LEVEL = ("host_memory_mb", "host_cpus")
+_HOST_LEVEL = ("host_memory_mb", "host_cpus", "host_disk_gb")
 _ADDRESSES = ("management_sources", "client_networks", "dns_servers", "ntp_servers")
 
 
@@ -115,14 +120,16 @@ def _findings(inventory: Inventory, draft: bool) -> Iterator[Finding]:
     allowed = {name: values.get(name) for name in _ADDRESSES}
     yield from family_findings(inventory, allowed)
     yield from open_findings(allowed)
-    yield from _host_level(inventory)
-    yield from hardware_findings(inventory)
+    levels = [*_host_level(inventory), *hardware_findings(inventory)]
+    yield from levels
     if catalogue is not None:
         yield from port_findings(inventory, catalogue)
         if not (typed or placing or values.findings):
-            # A site that can be put together: only then can its flows be told.
-            yield from policy_findings(site_of(inventory))
-        yield from _budgets(inventory, catalogue)
+            # A site that can be put together: only then can its flows and its hosts' budgets be told.
+            site = site_of(inventory)
+            yield from policy_findings(site)
+            if not (tier or levels):
+                yield from _budgets(inventory, site)
     yield from version_findings(values.get("versions"))
     missing = [*secret_findings(inventory.site_variables(), secrets, inventory)]
     yield from (finding for finding in missing if not (draft and finding.value == "(absent)"))
@@ -218,19 +225,19 @@ def _host_level(inventory: Inventory) -> Iterator[Finding]:
                 )
 
 
-def _budgets(inventory: Inventory, catalogue: Catalogue) -> Iterator[Finding]:
-    """Say where services do not fit on a host whose memory the inventory gives; others are asked later."""
-    for name in inventory.members("platform"):
-        values = _Values(inventory.hosts[name].variables)
-        memory, cpus = values.get("host_memory_mb"), values.get("host_cpus")
-        if not isinstance(memory, int) or not isinstance(cpus, int) or memory < SMALLEST_MACHINE_MB:
-            continue
-        shares = {
-            title: ServiceShare(weight=service.memory.weight, minimum_mb=service.memory.minimum_mb)
-            for title, service in catalogue.services.items()
-            if service.memory is not None and name in inventory.members(service.group)
-        }
+def _budgets(inventory: Inventory, site: Site) -> Iterator[Finding]:
+    """Say where services do not fit on a host whose size the inventory gives; others are asked later."""
+    services = site.catalogue.services
+    intent = intent_from(inventory.site_variables(), services)
+    for name in site.hosts:
+        variables = inventory.hosts[name].variables
         try:
-            host_budget(memory, cpus, shares)
-        except RackwrightError as error:
-            yield Finding("host_memory_mb", str(memory), error.message, error.hint or "", f"host {name}")
+            machine = machine_from(variables)
+            size_host_or_explain(request_of(site, name, machine, intent, options_of(variables)))
+        except UnknownMachineError:
+            continue
+        except RefusedError as error:
+            told = {change.variable for change in error.changes if change.variable in variables}
+            variable = "host_memory_mb" if "host_memory_mb" in told or not told else min(told)
+            value = short(variables.get(variable, machine.memory_mb))
+            yield Finding(variable, value, error.message, error.hint or "", f"host {name}")

@@ -115,6 +115,11 @@ class SiteVariables(Strict):
         default=[],
         description="Errors of preflight to go on in spite of: check, or host:check; say why in a comment.",
     )
+    host_disk_gb: Annotated[int, Field(ge=1)] | None = Field(
+        default=None,
+        description="GB of the file system under /var/lib that a host's services may count on; default: what "
+        "its scan says.",
+    )
     cost: CostSettings | None = Field(
         default=None, description="The site's own numbers for `rackwright cost` (docs/cost.md)."
     )

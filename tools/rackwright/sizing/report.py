@@ -1,126 +1,112 @@
-"""What a site's sizing comes to: every host's budget, and the settings that follow, with their reasons."""
+"""What a site's sizing comes to: every number of every host with its reason; no host is asked."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from rackwright.catalogue.site import Site
 from rackwright.errors import RackwrightError
 from rackwright.site.inventory import Inventory
-from rackwright.sizing.budget import HostBudget, ServiceBudget, ServiceShare, host_budget
 from rackwright.sizing.explained import Explained
-from rackwright.sizing.postgresql import size_postgresql
-from rackwright.sizing.redis import size_redis
-
-Parameters = Mapping[str, Explained]
-
-
-@dataclass(frozen=True)
-class ServiceReport:
-    """A service on a host: its budget, and the settings that follow from it by name."""
-
-    name: str
-    budget: ServiceBudget
-    settings: Parameters
-    values: Mapping[str, str]
+from rackwright.sizing.host import HostSizing, ServiceSizing
+from rackwright.sizing.placement import request_of
+from rackwright.sizing.remedies import size_host_or_explain
+from rackwright.sizing.variables import intent_from, machine_from, options_of
 
 
 @dataclass(frozen=True)
 class HostReport:
-    """A host: its budget, and its services that have a share."""
+    """A host: its sizing, or why there is none.
+
+    Attributes:
+        name: The host.
+        sizing: Every number; None where there is none.
+        problem: Why there is none: nobody says what the host has, or its services do not fit.
+    """
 
     name: str
-    budget: HostBudget
-    services: tuple[ServiceReport, ...]
+    sizing: HostSizing | None = None
+    problem: RackwrightError | None = None
 
     def as_dict(self) -> dict[str, object]:
         """A plain dictionary for JSON, with the reasons."""
+        if self.sizing is None:
+            problem = self.problem or RackwrightError("")
+            return {"host": self.name, "problem": {"message": problem.message, "hint": problem.hint}}
+        machine, budget = self.sizing.request.machine, self.sizing.budget
         return {
             "host": self.name,
-            "memory_mb": self.budget.memory_mb,
-            "cpus": self.budget.cpus,
-            "reserve_mb": self.budget.explanation["reserve_mb"].as_dict(),
+            "tier": self.sizing.request.intent.tier,
+            "memory_mb": budget.memory_mb,
+            "cpus": budget.cpus,
+            "disk_gb": machine.disk_gb,
+            "storage": machine.storage,
+            "gpus": None
+            if machine.gpus is None
+            else [{"model": gpu.model, "vram_mb": gpu.vram_mb} for gpu in machine.gpus],
+            "sources": dict(machine.sources or {}),
+            "reserve_mb": budget.explanation["reserve_mb"].as_dict(),
             "services": {
-                service.name: {
-                    "budget": {name: item.as_dict() for name, item in service.budget.explanation.items()},
-                    "settings": {
-                        name: {**item.as_dict(), "setting": service.values[name]}
-                        for name, item in service.settings.items()
-                    },
-                }
-                for service in self.services
+                name: _service(service)
+                for name, service in self.sizing.services.items()
+                if service.parts or service.settings.parameters
+            },
+            "kernel": {
+                name: item.as_dict()
+                for part in (self.sizing.kernel.network, self.sizing.kernel.machine)
+                for name, item in part.items()
             },
         }
+
+
+def _service(service: ServiceSizing) -> dict[str, object]:
+    return {
+        "budget": {name: item.as_dict() for name, item in service.parts.items()},
+        "settings": {
+            name: {**item.as_dict(), "setting": service.settings.values[name]}
+            for name, item in service.settings.parameters.items()
+        },
+    }
 
 
 def size_site(
     inventory: Inventory, site: Site, memory_mb: int | None = None, cpus: int | None = None
 ) -> list[HostReport]:
-    """Size every host of a site from its inventory alone; no host is asked.
+    """Size every host of a site from its inventory alone.
 
     Args:
         inventory: The site's inventory.
         site: The site that was made from it.
-        memory_mb: Memory in MB of hosts whose host_memory_mb is not set.
-        cpus: Cores of hosts whose host_cpus is not set.
+        memory_mb: Memory in MB of hosts that neither the inventory nor a scan describes.
+        cpus: Cores of such hosts.
+
+    Returns:
+        One report for each host; those that cannot be sized say why.
 
     Raises:
-        RackwrightError: A host whose size nobody says, or services that do not fit; names the host.
+        FindingsError: The site's tier does not exist, or an override of it is wrong.
     """
-    return [_size_host(inventory, site, name, memory_mb, cpus) for name in site.hosts]
+    intent = intent_from(inventory.site_variables(), site.catalogue.services)
+    given = {"host_memory_mb": memory_mb, "host_cpus": cpus}
+    fallback = {name: value for name, value in given.items() if value is not None}
+    reports = []
+    for name in site.hosts:
+        variables = inventory.hosts[name].variables
+        try:
+            machine = machine_from(variables, fallback=fallback)
+            request = request_of(site, name, machine, intent, options_of(variables))
+            reports.append(HostReport(name, size_host_or_explain(request)))
+        except RackwrightError as error:
+            problem = RackwrightError(f"host {name}: {error.message}", error.hint)
+            reports.append(HostReport(name, problem=problem))
+    return reports
 
 
-def _size_host(
-    inventory: Inventory, site: Site, name: str, memory_mb: int | None, cpus: int | None
-) -> HostReport:
-    variables = inventory.hosts[name].variables
-    services = {
-        service: ServiceShare(asked.memory.weight, asked.memory.minimum_mb)
-        for service, asked in site.services_of(name).items()
-        if asked.memory is not None
-    }
-    try:
-        memory = _machine(variables, "host_memory_mb", memory_mb, "--memory-mb")
-        budget = host_budget(memory, _machine(variables, "host_cpus", cpus, "--cpus"), services)
-        reports = [_size_service(service, share, variables) for service, share in budget.services.items()]
-    except RackwrightError as error:
-        raise RackwrightError(f"host {name}: {error.message}", error.hint) from error
-    return HostReport(name, budget, tuple(reports))
-
-
-def _machine(variables: Mapping[str, Any], name: str, fallback: int | None, option: str) -> int:
-    value = variables.get(name, fallback)
-    if value is None:
-        raise RackwrightError(
-            f"{name} is not set in the inventory, and no host is asked here",
-            hint=f"set it, or say with {option} what hosts have that do not say it themselves",
-        )
-    return int(value)
-
-
-def _size_service(name: str, share: ServiceBudget, variables: Mapping[str, Any]) -> ServiceReport:
-    sizer = _SIZERS.get(name)
-    if sizer is None:
-        return ServiceReport(name, share, {}, {})
-    settings, values = sizer(share, variables)
-    return ServiceReport(name, share, settings, values)
-
-
-def _postgresql(share: ServiceBudget, variables: Mapping[str, Any]) -> tuple[Parameters, Mapping[str, str]]:
-    names = ("connections", "storage", "wal_disk_gb")
-    options = {name: variables[f"postgresql_{name}"] for name in names if f"postgresql_{name}" in variables}
-    settings = size_postgresql(share.memory_mb, share.cpus, **options)
-    return settings.parameters, settings.values()
-
-
-def _redis(share: ServiceBudget, _variables: Mapping[str, Any]) -> tuple[Parameters, Mapping[str, str]]:
-    settings = size_redis(share.memory_mb, share.cpus)
-    return settings.parameters, settings.values()
-
-
-_SIZERS: Mapping[str, Callable[[ServiceBudget, Mapping[str, Any]], tuple[Parameters, Mapping[str, str]]]] = {
-    "postgresql": _postgresql,
-    "redis": _redis,
-}
+def every_number(sizing: HostSizing) -> Mapping[str, Mapping[str, Explained]]:
+    """Return all numbers of a host by service, those of the kernel and of the system's reserve included."""
+    found: dict[str, dict[str, Explained]] = {"system": dict(sizing.budget.explanation)}
+    for name, service in sizing.services.items():
+        found[name] = {**service.parts, **service.settings.parameters}
+    found["kernel"] = {**sizing.kernel.network, **sizing.kernel.machine}
+    return found
