@@ -59,7 +59,7 @@ def test_gpus(machine: str, driver: bool) -> None:
     assert all(bool(gpu.driver) == driver for gpu in hardware.gpus)
     if driver:
         assert {gpu.mig for gpu in hardware.gpus} == {mig}
-        assert hardware.gpus[0].driver in text(machine, "nvidia-version.txt")
+        assert str(hardware.gpus[0].driver) in text(machine, "nvidia-version.txt")
     assert findings == []
 
 

@@ -28,10 +28,10 @@ _MOST_CHANGES = 20
 
 def hosts_table(found: Sequence[HostScan]) -> Table:
     """Return one line per host."""
-    table = Table(box=None, padding=(0, 2), show_edge=False)
+    table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False, pad_edge=False)
     table.add_column("host", style="bold", no_wrap=True)
     table.add_column("system", overflow="fold")
-    table.add_column("cores", justify="right", no_wrap=True)
+    table.add_column("cores (threads)", justify="right", overflow="fold", max_width=9)
     table.add_column("RAM", justify="right", no_wrap=True)
     table.add_column("disks", overflow="fold")
     table.add_column("GPUs", overflow="fold")
@@ -48,14 +48,14 @@ def hosts_table(found: Sequence[HostScan]) -> Table:
 
 def _cells(hardware: Hardware) -> tuple[str, ...]:
     system, cpu = hardware.system, hardware.cpu
-    kind = "" if system.virtualization == "none" else f", {system.virtualization}"
+    kind = "" if system.virtualization == "none" else f"\n{system.virtualization}"
     threads = "" if cpu.threads == cpu.cores else f" ({cpu.threads})"
     return (
         f"{system.distribution} {system.version or system.codename}{kind}",
         f"{cpu.cores}{threads}",
         gigabytes(hardware.memory_mb),
-        _disks(hardware),
-        _gpus(hardware),
+        "\n".join(_disks(hardware)) or "none seen",
+        "\n".join(_gpus(hardware)) or "none",
         _network(hardware),
     )
 
@@ -70,36 +70,33 @@ def _size(gigabytes_: int) -> str:
     return f"{gigabytes_ / 1000:.1f} TB" if gigabytes_ >= 1000 else f"{gigabytes_} GB"  # noqa: PLR2004
 
 
-def _disks(hardware: Hardware) -> str:
+def _disks(hardware: Hardware) -> Iterator[str]:
     counts = Counter((disk.kind, disk.size_gb) for disk in hardware.disks)
-    parts = [f"{_times(count)}{_size(size)} {kind}" for (kind, size), count in counts.items()]
+    yield from (f"{_times(count)}{_size(size)} {kind}" for (kind, size), count in counts.items())
     data = data_filesystem(hardware)
-    free = f"{data.free_mb // 1024} GB free on {data.mount}" if data else ""
-    return "; ".join(part for part in [" + ".join(parts), free] if part) or "none seen"
+    if data:
+        yield f"{_size(data.free_mb // 1024)} free on {data.mount}"
 
 
-def _gpus(hardware: Hardware) -> str:
+def _gpus(hardware: Hardware) -> Iterator[str]:
     counts = Counter((gpu.model, gpu.vram_mb, gpu.mig) for gpu in hardware.gpus)
-    parts = []
     for (model, memory, mig), count in counts.items():
-        vram = f" {gigabytes(memory)}" if memory else ""
-        parts.append(f"{_times(count)}{model}{vram}{', MIG' if mig else ''}")
-    if hardware.nvswitch:
-        parts.append("NVSwitch")
-    elif any(gpu.nvlink_peers for gpu in hardware.gpus):
-        parts.append("NVLink")
-    drivers = {gpu.driver for gpu in hardware.gpus}
+        # Some names have the memory already: A100 PCIe 40GB.
+        vram = f" {gigabytes(memory)}" if memory and "GB" not in model else ""
+        yield f"{_times(count)}{model}{vram}{', MIG' if mig else ''}"
+    joined = "NVSwitch" if hardware.nvswitch else ""
+    if not joined and any(gpu.nvlink_peers for gpu in hardware.gpus):
+        joined = "NVLink"
+    drivers = sorted({gpu.driver or "" for gpu in hardware.gpus})
+    driver = f"driver {', '.join(filter(None, drivers))}" if any(drivers) else "no driver"
     if drivers:
-        parts.append(
-            "no driver" if drivers == {None} else f"driver {', '.join(sorted(filter(None, drivers)))}"
-        )
-    return "; ".join(parts) or "none"
+        yield ", ".join(filter(None, [joined, driver]))
 
 
 def _network(hardware: Hardware) -> str:
     speed = network_mbps(hardware)
     if speed is None:
-        return "speed unknown" if hardware.network else "none"
+        return "?" if hardware.network else "none"
     return f"{speed / 1000:g} Gbit/s" if speed >= 1000 else f"{speed} Mbit/s"  # noqa: PLR2004
 
 
