@@ -7,6 +7,7 @@ from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 
+from rackwright.remote.rendering import rendered
 from rackwright.remote.resident import ResidentModules
 
 # Pause between two attempts to reach a host through its new rules, in seconds.
@@ -26,7 +27,7 @@ class ActionModule(ResidentModules):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Applies and confirms; waits for a host that was lost until it has gone back."""
         super().run(tmp, task_vars)
-        arguments = dict(self._task.args)
+        arguments = self._rendered(dict(self._task.args), task_vars or {})
         if {"phase", "token"} & set(arguments):
             return {"failed": True, "msg": "firewall: leave phase and token to the action"}
         seconds = float(arguments.get("rollback_seconds", DEFAULT_ROLLBACK))
@@ -49,6 +50,14 @@ class ActionModule(ResidentModules):
             "failed": True,
             "changed": False,
         }
+
+    def _rendered(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        """Takes a template of the role for each text that is named by one."""
+        for name in ("ruleset", "unit"):
+            template = arguments.pop(f"{name}_template", None)
+            if template is not None:
+                arguments[name] = rendered(self, str(template), f"firewall's {name}", task_vars)
+        return arguments
 
     def _call(self, arguments: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
         answer: dict[str, Any] = self._execute_module(

@@ -8,13 +8,12 @@ import re
 from pathlib import Path
 from typing import Any
 
-from ansible.errors import AnsibleActionFail, AnsibleError
-from ansible.template import trust_as_template
+from ansible.errors import AnsibleActionFail
 
 from rackwright.remote.foreseen import foresee, written
+from rackwright.remote.rendering import MANAGED, found, rendered
 from rackwright.remote.resident import ResidentModules
 
-_MANAGED = "Managed by Rackwright: the next run overwrites what is changed here"
 # Above this a file travels on its own, and only when the host's differs.
 _INLINE_BYTES = 2 * 1024 * 1024
 _KEYS = {
@@ -146,34 +145,18 @@ class ActionModule(ResidentModules):
         if entry["state"] != "file":
             return shipped
         if "template" in entry:
-            shipped["content"] = self._render(entry, task_vars)
+            shipped["content"] = rendered(
+                self, entry["template"], entry["dest"], task_vars, entry.get("vars")
+            )
         elif "content" in entry:
             shipped["content"] = _text(entry)
         else:
             shipped.update(self._read(entry, sources))
         return shipped
 
-    def _render(self, entry: dict[str, Any], task_vars: dict[str, Any]) -> str:
-        source = self._found("templates", entry["template"])
-        search = list(task_vars.get("ansible_search_path", []))
-        search += [self._loader.get_basedir(), str(Path(source).parent)]
-        paths = [place for path in search for place in (str(Path(path) / "templates"), path)]
-        variables = {**task_vars, "template_path": entry["template"]}
-        variables.setdefault("ansible_managed", _MANAGED)
-        variables.update(entry.get("vars") or {})
-        templar = self._templar.copy_with_new_env(searchpath=paths, available_variables=variables)
-        text = trust_as_template(self._loader.get_text_file_contents(source))
-        options = {"trim_blocks": True, "lstrip_blocks": False}
-        try:
-            rendered = templar.template(text, escape_backslashes=False, overrides=options)
-        except AnsibleError as error:
-            raise AnsibleActionFail(f"{entry['template']} for {entry['dest']} cannot be rendered") from error
-        return "" if rendered is None else str(rendered)
-
     def _read(self, entry: dict[str, Any], sources: dict[str, str]) -> dict[str, str]:
-        found = self._found("files", entry["src"])
         # Decrypts what is in a vault.
-        path = Path(self._loader.get_real_file(found))
+        path = Path(self._loader.get_real_file(found(self, "files", entry["src"])))
         if path.stat().st_size > _INLINE_BYTES:
             total = hashlib.sha256()
             with path.open("rb") as stream:
@@ -186,12 +169,6 @@ class ActionModule(ResidentModules):
             return {"content": data.decode("utf-8")}
         except UnicodeDecodeError:
             return {"content_base64": base64.b64encode(data).decode("ascii")}
-
-    def _found(self, kind: str, name: str) -> str:
-        try:
-            return str(self._find_needle(kind, name))
-        except AnsibleError as error:
-            raise AnsibleActionFail(f"{name} is not among the role's {kind}") from error
 
     def _send(self, files: list[dict[str, Any]], wanted: list[str], sources: dict[str, str]) -> None:
         shell = self._shell()
@@ -253,7 +230,7 @@ def _setting(key: str, value: object) -> str:
 
 
 def _settings_file(name: str, settings: dict[str, str]) -> dict[str, Any]:
-    lines = [f"# {_MANAGED}", *(f"{key} = {settings[key]}" for key in sorted(settings))]
+    lines = [f"# {MANAGED}", *(f"{key} = {settings[key]}" for key in sorted(settings))]
     dest = f"/etc/sysctl.d/60-rackwright-{name}.conf"
     rights = {"owner": "root", "group": "root", "mode": "0644", "secret": False}
     return {"dest": dest, "state": "file", "content": "\n".join(lines) + "\n", **rights}

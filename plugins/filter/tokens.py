@@ -8,11 +8,13 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 
 from rackwright.errors import RackwrightError
-from rackwright.secrets.token import access_token as make_token
 
 
 def access_token(secret: str, user: str, hours: float = 1) -> str:
     """Return an access token for a user, signed by the site's secret and valid for some hours."""
+    # Ansible loads the filters of every run; cryptography takes longer to load than most runs have filters to call.
+    from rackwright.secrets.token import access_token as make_token  # noqa: PLC0415
+
     try:
         return make_token(str(secret), user=str(user), hours=hours)
     except RackwrightError as error:
