@@ -47,6 +47,7 @@ _NUMBERS = {
     "nginx_hsts_seconds": (0, 63_072_000, 31_536_000),
     "nginx_workers": (0, 1_024, 0),
     "nginx_worker_connections": (64, 1_000_000, 4_096),
+    "nginx_open_files": (128, 10_000_000, 8_704),
 }
 
 
@@ -64,6 +65,14 @@ def _numbers(settings: Mapping[str, Any]) -> Iterator[str]:
             yield _problem(
                 variable, value, f"must be a whole number from {least} to {most}", f"for example {usual}"
             )
+
+
+def _files(settings: Mapping[str, Any]) -> Iterator[str]:
+    """Each connection may have one to an upstream beside it; too few files would refuse users at the peak."""
+    files, connections = (str(settings.get(f"nginx_{name}")) for name in ("open_files", "worker_connections"))
+    if files.isdecimal() and connections.isdecimal() and int(files) < 2 * int(connections):
+        rule = f"too few for {connections} worker_connections, which need two each"
+        yield _problem("nginx_open_files", files, rule, f"at least {2 * int(connections)}")
 
 
 def _networks(settings: Mapping[str, Any]) -> Iterator[str]:
@@ -144,7 +153,7 @@ def _origins(settings: Mapping[str, Any]) -> Iterator[str]:
             yield _problem("nginx_cors_origins", origin, rule, "for example https://portal.example.internal")
 
 
-_CHECKS = (_numbers, _networks, _listening, _sites, _upstreams, _origins)
+_CHECKS = (_numbers, _files, _networks, _listening, _sites, _upstreams, _origins)
 
 
 def nginx_problems(settings: Mapping[str, Any]) -> list[str]:
