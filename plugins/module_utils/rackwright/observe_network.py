@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import json
 import re
@@ -57,6 +58,8 @@ def listeners(ports: frozenset[int] | None = None, root: Path = Path("/")) -> li
     found = {
         inode: entry for inode, entry in sockets(root).items() if ports is None or entry["port"] in ports
     }
+    # In a container its own id stands in the path of everything.
+    outer = owner(text(root / "proc/1/cgroup"))[1]
     open_sockets = {f"socket:[{inode}]": inode for inode in found}
     published: dict[int, str] | None = None
     # Several processes may hold one socket; the oldest is the service.
@@ -69,7 +72,7 @@ def listeners(ports: frozenset[int] | None = None, root: Path = Path("/")) -> li
                 continue
             entry["program"] = text(process / "comm")
             entry["unit"], container = owner(text(process / "cgroup"))
-            if container:
+            if container and container != outer:
                 entry["container"] = _container_name(container, root)
             elif entry["program"] in {"dockerd", "docker-proxy"}:
                 published = _published(root) if published is None else published
@@ -90,9 +93,10 @@ def owner(cgroups: str) -> tuple[str, str]:
     unit, container = "", ""
     for path in paths:
         parts = path.split("/")
-        last = _CONTAINER.search(parts[-1])
-        if last:
-            container = last[1]
+        # What is in a container's own groups belongs to the innermost one.
+        inside = [match[1] for match in map(_CONTAINER.search, parts) if match]
+        if inside:
+            container = inside[-1]
         units = [part for part in parts if part.endswith((".service", ".socket"))]
         if units:
             unit = units[-1]
@@ -100,12 +104,13 @@ def owner(cgroups: str) -> tuple[str, str]:
 
 
 def _held(process: Path, wanted: dict[str, str]) -> list[str]:
-    try:
-        links = [str(entry.readlink()) for entry in (process / "fd").iterdir()]
-    except OSError:
-        # It has ended meanwhile.
-        return []
-    return [wanted[link] for link in links if link in wanted]
+    found = []
+    # The process, or one of its files, may be gone meanwhile.
+    with contextlib.suppress(OSError):
+        for entry in (process / "fd").iterdir():
+            with contextlib.suppress(OSError):
+                found.append(str(entry.readlink()))
+    return [wanted[link] for link in found if link in wanted]
 
 
 def _container_name(identifier: str, root: Path) -> str:

@@ -41,7 +41,7 @@ def _one_line(root: Path) -> list[tuple[str, str]]:
     found = []
     for path in (root / "etc/apt/sources.list", *sorted((root / "etc/apt/sources.list.d").glob("*.list"))):
         for line in text(path).splitlines():
-            match = re.match(r"\s*deb\s+(?:\[[^]]*\]\s+)?(\S+)\s+(\S+)", line)
+            match = re.match(r"\s*deb\s+(?:\[[^]]*\]\s+)?(cdrom:\[[^]]*\]\S*|\S+)\s+(\S+)", line)
             if match:
                 found.append((match[1], match[2]))
     return found

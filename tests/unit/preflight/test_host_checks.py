@@ -278,7 +278,7 @@ PROBLEMS = [
     ("ssh: connect to host 10.0.30.11 port 22: No route to host", "reachable", "no route"),
     ("ssh: Could not resolve hostname data1: Name or service not known", "reachable", "does not resolve"),
     ("rackwright@10.0.30.11: Permission denied (publickey).", "reachable", "refuses the key"),
-    ("No ED25519 host key is known for 10.0.30.11 and you have requested strict", "reachable", "is not known"),
+    ("No ED25519 host key is known for 10.0.30.11 and you have requested", "reachable", "is not known"),
     ("REMOTE HOST IDENTIFICATION HAS CHANGED!\nHost key verification failed.", "reachable", "another"),
     ("kex_exchange_identification: Connection closed by remote host", "reachable", "closes the connection"),
     ("sudo: a password is required", "sudo", "may not become root"),

@@ -38,7 +38,14 @@ _REASONS: tuple[tuple[str, str, str, str, str], ...] = (
         "compare its fingerprint at the console, then add `ssh-keyscan <address>` to the known hosts",
     ),
     (
-        r"Permission denied \(|Too many authentication failures|no such identity|Load key",
+        r"no such identity|Load key|bad permissions",
+        "reachable",
+        "the key for it cannot be read on the control node",
+        "a log-in by key",
+        "correct ansible_ssh_private_key_file; the file must be yours alone (chmod 600)",
+    ),
+    (
+        r"Permission denied \(|Too many authentication failures",
         "reachable",
         "it refuses the key or the user",
         "a log-in by key",

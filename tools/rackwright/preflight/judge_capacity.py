@@ -11,27 +11,31 @@ from rackwright.preflight.judge_ports import is_ours
 from rackwright.preflight.observations import Filesystem, Observations
 from rackwright.preflight.subject import Subject
 
+# Another kernel of the same machine shows a little more or less memory.
+_SAME = 0.99
 _MIB_PER_GB = 1e9 / (1 << 20)
 
 
 def budget_findings(subject: Subject, seen: Observations) -> Iterator[HostFinding]:
     """Yield where the inventory counts on more than the machine has."""
-    for check, said, there, unit, variable in (
-        ("memory", subject.memory_mb, seen.memory_mb, "MiB", "host_memory_mb"),
-        ("cores", subject.cpus, seen.cpus, "cores", "host_cpus"),
+    for check, said, there, unit, source, variable in (
+        ("memory", subject.memory_mb, seen.memory_mb, "MiB", subject.memory_from, "host_memory_mb"),
+        ("cores", subject.cpus, seen.cpus, "cores", subject.cpus_from, "host_cpus"),
     ):
         if said is None:
             yield subject.ok(check, f"{there} {unit}", "what the machine has")
-        elif said > there:
+        elif said * _SAME > there:
             yield subject.finding(
                 "error",
                 check,
                 f"{there} {unit}",
-                f"{said} {unit}, as {variable} says",
-                f"write {variable}: {there} or less, or take the variable away",
+                f"{said} {unit} ({source})",
+                "`rackwright scan` writes down what the machine has now"
+                if source == "scan"
+                else f"write {variable}: {there} or less, or take the variable away",
             )
         else:
-            yield subject.ok(check, f"{there} {unit}", f"{said} {unit}, as {variable} says")
+            yield subject.ok(check, f"{there} {unit}", f"{said} {unit} ({source})")
 
 
 def plan_findings(subject: Subject, seen: Observations) -> Iterator[HostFinding]:

@@ -157,21 +157,27 @@ def source_findings(subject: Subject, seen: Observations) -> Iterator[HostFindin
         )
     for source in (*seen.sources, *seen.urls):
         via = f" through {source.proxy}" if source.proxy else ""
-        needed = f"an answer from {source.url}"
+        needed = f"an answer of {place(source.url)}"
         if source.kind == "ok":
             yield subject.ok("mirrors", f"it answers{via} in {source.seconds:.1f} s", needed)
         elif source.kind == "intercepted":
             yield subject.finding(
                 "error",
                 "proxy",
-                f"{source.url}{via}: {source.detail}",
-                "the archive's own answer",
+                f"another answer{via}: {source.detail}",
+                f"the answer of {place(source.url)} itself",
                 "a log-in page or a filter answers in its place: let the host pass, or set package_proxy",
             )
         else:
             yield subject.finding(
                 "error", "mirrors", f"{source.detail or source.kind}{via}", needed, _source_mend(source)
             )
+
+
+def place(url: str) -> str:
+    """Return what an operator knows a package source by: its URL in /etc/apt, and the suite."""
+    base, found, rest = url.partition("/dists/")
+    return f"{base} {rest.removesuffix('/InRelease')}" if found else url
 
 
 def _source_mend(source: Source) -> str:

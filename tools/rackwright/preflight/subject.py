@@ -24,8 +24,10 @@ class Subject:
         inference: Whether it serves models.
         limits: What preflight asks of every host.
         tier: What the site is sized for.
-        memory_mb: What the inventory says its services may count on; None where it says nothing.
+        memory_mb: What its services are planned with; None where neither the inventory nor a scan says it.
+        memory_from: Which of them says it.
         cpus: The same for cores.
+        cpus_from: The same for cores.
         package_proxy: The site's proxy for packages, or empty.
         dns_servers: The site's name servers.
         ntp_servers: The site's time servers.
@@ -43,7 +45,9 @@ class Subject:
     limits: Limits
     tier: Tier | None = None
     memory_mb: int | None = None
+    memory_from: str = "host_memory_mb of the inventory"
     cpus: int | None = None
+    cpus_from: str = "host_cpus of the inventory"
     package_proxy: str = ""
     dns_servers: tuple[str, ...] = ()
     ntp_servers: tuple[str, ...] = ()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import yaml
 
-from rackwright.catalogue.plan import Machine, host_plan
 from rackwright.catalogue.site import Site
 from rackwright.preflight.limits import load_limits
 from rackwright.preflight.subject import Subject
@@ -16,6 +16,10 @@ from rackwright.site.known import role_options
 from rackwright.site.load import site_of
 from rackwright.site.paths import repository_root
 from rackwright.site.plain import plain
+from rackwright.sizing.intent import Intent
+from rackwright.sizing.placement import request_of
+from rackwright.sizing.remedies import size_host_or_explain
+from rackwright.sizing.variables import intent_from, machine_from, options_of
 from rackwright.tiers.load import tier_of
 
 ENGINES_GROUP = "inference"
@@ -31,6 +35,7 @@ def subjects_of(inventory: Inventory) -> dict[str, Subject]:
     common = inventory.site_variables()
     tier = tier_of(common, site.catalogue.services)
     limits = load_limits(common["preflight_limits"])
+    intent = intent_from(common, site.catalogue.services)
     reasons = unsupported_systems()
     subjects = {}
     for name, host in site.hosts.items():
@@ -46,27 +51,42 @@ def subjects_of(inventory: Inventory) -> dict[str, Subject]:
             inference=name in inventory.members(ENGINES_GROUP),
             limits=limits,
             tier=tier,
-            memory_mb=plain(variables.get("host_memory_mb")),
-            cpus=plain(variables.get("host_cpus")),
+            **_described(variables),
             package_proxy=site.package_proxy,
             dns_servers=tuple(site.dns_servers),
             ntp_servers=tuple(site.ntp_servers),
             docker_pools=_docker_pools(variables),
             unsupported={role: reasons[role] for role in sorted(roles) if role in reasons},
-            plan=_Planner(site, name),
+            plan=_Planner(site, name, variables, intent),
         )
     return subjects
 
 
 class _Planner:
-    """Works out what a host's services get of a machine."""
+    """Works out what a host's services get of the running machine, as the plays will."""
 
-    def __init__(self, site: Site, host: str) -> None:
+    def __init__(self, site: Site, host: str, variables: Mapping[str, Any], intent: Intent) -> None:
         self._site = site
         self._host = host
+        self._variables = variables
+        self._intent = intent
 
     def __call__(self, memory_mb: int, cpus: int) -> object:
-        return host_plan(self._site, self._host, Machine(memory_mb, cpus))
+        machine = machine_from(self._variables, {"memory_mb": memory_mb, "cpus": cpus})
+        options = options_of(self._variables)
+        return size_host_or_explain(request_of(self._site, self._host, machine, self._intent, options))
+
+
+def _described(variables: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the inventory or a scan says that the machine has, and which of them says it."""
+    # What is not described is taken from the running host, which is never wrong about itself.
+    machine = machine_from(variables, fallback={"host_memory_mb": 0, "host_cpus": 0})
+    return {
+        "memory_mb": machine.memory_mb or None,
+        "memory_from": machine.source("memory_mb"),
+        "cpus": machine.cpus or None,
+        "cpus_from": machine.source("cpus"),
+    }
 
 
 def _docker_pools(variables: Mapping[str, object]) -> tuple[str, ...]:
