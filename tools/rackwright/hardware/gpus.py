@@ -93,6 +93,11 @@ class GpuModel(Strict):
         """Whether its tensor cores work with FP8."""
         return has_fp8(self.architecture)
 
+    @property
+    def fp4(self) -> bool:
+        """Whether its tensor cores work with FP4."""
+        return has_fp4(self.architecture)
+
 
 _MODELS = TypeAdapter(list[GpuModel])
 

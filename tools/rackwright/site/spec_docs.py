@@ -9,6 +9,8 @@ from pathlib import Path
 import yaml
 
 from rackwright.errors import RackwrightError
+from rackwright.hardware.gpu_table import gpus_table
+from rackwright.hardware.gpus import known_gpus
 from rackwright.models.catalogue import project_models
 from rackwright.models.published import compare
 from rackwright.models.published import table as comparison_table
@@ -84,7 +86,7 @@ def _text(description: Value) -> str:
 def documents(root: Path) -> dict[Path, str]:
     """Return every document with a generated table, as it should be.
 
-    These are the roles' READMEs, docs/variables.md and docs/models.md.
+    These are the roles' READMEs, docs/variables.md, docs/models.md and docs/scan.md.
 
     Args:
         root: The repository.
@@ -100,6 +102,9 @@ def documents(root: Path) -> dict[Path, str]:
     published = root / "tests/data/models/published.yml"
     if published.is_file():
         tables[root / "docs/models.md"] = comparison_table(compare(project_models(), published)) + "\n"
+    scan = root / "docs/scan.md"
+    if scan.is_file():
+        tables[scan] = gpus_table(known_gpus())
     return {path: _between_markers(path, table) for path, table in tables.items()}
 
 
