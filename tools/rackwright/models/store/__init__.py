@@ -1,0 +1,1 @@
+"""The store of models' files: fetched once, checked, shared by models and engines."""
