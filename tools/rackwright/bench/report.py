@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rackwright.bench.measure import Comparison, Series
+from rackwright.bench.pgbench import NOISE, Throughput
 
 # With more than this share of its cores busy a machine's figures are not worth much.
 _BUSY_SHARE = 0.25
@@ -44,6 +45,24 @@ def as_table(comparisons: Sequence[Comparison]) -> Table:
         mark = Text("met", style="green") if comparison.met else Text("MISSED", style="bold red")
         figures = [f"{value:.2f}" for value in _figures(comparison.ratios)]
         table.add_row("", Text("ratio", style="bold"), *figures, f"<= {comparison.aim:g}", mark)
+    return table
+
+
+def throughput_table(found: Sequence[Throughput]) -> Table:
+    """Return pgbench's figures for people."""
+    table = Table(box=None, padding=(0, 2), show_edge=False)
+    table.add_column("pgbench", no_wrap=True)
+    table.add_column("")
+    for column in ("min", "median", "max", "aim"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    for entry in found:
+        for name, series in (("tuned", entry.tuned), ("Debian's default", entry.default)):
+            shown = entry.load.name if name == "tuned" else entry.load.title
+            table.add_row(shown, name, *(f"{value:,.0f}/s" for value in _figures(series)), "", "")
+        mark = Text("met", style="green") if entry.met else Text("MISSED", style="bold red")
+        figures = [f"{value:.2f}" for value in _figures(entry.ratios)]
+        table.add_row("", Text("ratio", style="bold"), *figures, f">= {1 - NOISE:g}", mark)
     return table
 
 

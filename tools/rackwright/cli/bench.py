@@ -9,45 +9,83 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from rackwright.bench import converge, nochange
+from rackwright.bench import converge, nochange, pgbench
 from rackwright.bench.measure import as_json as to_json
-from rackwright.bench.report import as_table, is_busy, machine
+from rackwright.bench.report import as_table, is_busy, machine, throughput_table
 from rackwright.cli.options import inventory_option, json_option
 from rackwright.cli.tables import console
 from rackwright.lab.progress import Board
 
 
 @click.command("bench")
-@click.argument("which", type=click.Choice(["converge", "nochange", "all"]), default="all")
+@click.argument("which", type=click.Choice(["converge", "nochange", "pgbench", "all"]), default="all")
 @click.option(
     "--rounds",
     type=click.IntRange(min=1),
-    help=f"How often each side is timed.  [default: converge {converge.ROUNDS}, nochange {nochange.ROUNDS}]",
+    help=f"How often each side is timed.  [default: converge {converge.ROUNDS}, nochange {nochange.ROUNDS}, "
+    f"pgbench {pgbench.ROUNDS}]",
 )
 @click.option("--keep", is_flag=True, help="Keep the lab that converge makes for itself.")
+@click.option(
+    "--seconds",
+    type=click.IntRange(min=1),
+    default=pgbench.SECONDS,
+    show_default=True,
+    help="Length of a sample of pgbench.",
+)
+@click.option(
+    "--memory-mb",
+    type=click.IntRange(min=256),
+    default=pgbench.MEMORY_MB,
+    show_default=True,
+    help="Budget in MB that pgbench's tuned server is sized for.",
+)
+@click.option(
+    "--directory",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Where pgbench's clusters are made, on the disk to measure.  [default: that of temporary files]",
+)
 @inventory_option
 @json_option
-def bench(which: str, rounds: int | None, keep: bool, inventory: tuple[Path, ...], as_json: bool) -> None:
-    """Compare with plain shell scripts: a first converge, and a run that changes nothing.
+def bench(
+    which: str,
+    rounds: int | None,
+    keep: bool,
+    seconds: int,
+    memory_mb: int,
+    directory: Path | None,
+    inventory: tuple[Path, ...],
+    as_json: bool,
+) -> None:
+    """Compare with plain shell scripts, and the tuned PostgreSQL with Debian's default.
 
     converge makes machines of its own; nochange runs on the lab of the inventory, which must be up and
-    converged. The exit status is 1 when an aim is missed.
+    converged; pgbench makes two clusters on this machine and removes them. The exit status is 1 when an aim
+    is missed.
     """
     about = machine()
     errors = Console(stderr=True, highlight=False)
     if is_busy(os.getloadavg()[0], os.cpu_count() or 1):
         errors.print(f"[yellow]This machine is busy (load {about['load']}): the figures will say little.[/]")
-    comparisons = []
+    comparisons, throughputs = [], []
     with Board(errors) as board:
         if which in {"converge", "all"}:
             comparisons.append(converge.bench_converge(rounds or converge.ROUNDS, board, keep=keep))
         if which in {"nochange", "all"}:
             comparisons.append(nochange.bench_nochange(inventory, rounds or nochange.ROUNDS, board))
+        if which in {"pgbench", "all"}:
+            throughputs = pgbench.bench_pgbench(
+                rounds or pgbench.ROUNDS, board, seconds=seconds, memory_mb=memory_mb, parent=directory
+            )
     if as_json:
-        click.echo(json.dumps(to_json(comparisons, about), indent=2))
+        told = to_json(comparisons, about) | {"pgbench": [entry.as_dict() for entry in throughputs]}
+        click.echo(json.dumps(told, indent=2))
     else:
-        console().print(as_table(comparisons))
+        if comparisons:
+            console().print(as_table(comparisons))
+        if throughputs:
+            console().print(throughput_table(throughputs))
         for note in (note for comparison in comparisons for note in comparison.notes):
             console().print(f"note: {note}")
-    if not all(comparison.met for comparison in comparisons):
+    if not all([*(entry.met for entry in comparisons), *(entry.met for entry in throughputs)]):
         raise SystemExit(1)
