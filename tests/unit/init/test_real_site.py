@@ -28,7 +28,7 @@ def rackwright(*arguments: str, status: int = 0) -> str:
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
     overlay = tmp_path_factory.mktemp("overlay") / "hosts.yml"
-    overlay.write_text('all: {vars: {lab_name: inittest, lab_prefix: "10.84"}}\n')
+    overlay.write_text('all: {vars: {lab_name: inittest, lab_prefix: "10.97"}}\n')
     options = ["-i", str(repository_root() / "inventories/lab"), "-i", str(overlay)]
     rackwright("lab", "down", *options)
     rackwright("lab", "up", *options, "--hosts", "app1,outside1")
