@@ -14,7 +14,7 @@ from rackwright.site.known import known_variables, nearest, role_options
 from rackwright.site.plain import Value
 
 # Groups with a meaning that no service gives them.
-FIXED_GROUPS = frozenset({"all", "ungrouped", "platform", "outside", "monitoring", "container_hosts"})
+FIXED_GROUPS = frozenset({"all", "ungrouped", "platform", "outside", "monitoring", "container_hosts", "gpu"})
 
 # A variable that only the inventory's own expressions read begins so.
 HELPER_PREFIX = "my_"

@@ -1,0 +1,100 @@
+"""Replace a driver's packages so that a failure leaves the old ones and a package database that is whole."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.rackwright import command, nvidia, nvidia_build
+from ansible.module_utils.rackwright.package_install import Apt
+
+_BASE = re.compile(r"[=/:].*$")
+_APT = ["apt-get", "-y", "-q", "-o", "Dpkg::Options::=--force-confold", "-o", "DPkg::Lock::Timeout=120"]
+_QUIET = {"DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_MODE": "l"}
+
+
+def missing(names: list[str], there: dict[str, dict[str, str]], headers: set[str]) -> list[str]:
+    """Return what is not installed yet; headers and modules of kernels are looked up apart."""
+    found = []
+    for name in names:
+        base = _BASE.sub("", name)
+        entry = there.get(base)
+        if base in headers or (entry is not None and entry["state"] == "installed"):
+            continue
+        found.append(name)
+    return found
+
+
+def changes(before: dict[str, dict[str, str]], after: dict[str, dict[str, str]]) -> dict[str, list[str]]:
+    """Return what a transaction did: packages that are new, gone, or of another version."""
+    return {
+        "new": sorted(set(after) - set(before)),
+        "gone": sorted(set(before) - set(after)),
+        "other": sorted(
+            name for name in set(before) & set(after) if before[name]["version"] != after[name]["version"]
+        ),
+    }
+
+
+def build_log(root: Path = Path("/var/lib/dkms")) -> list[str]:
+    """Return the telling lines of the newest log of a failed DKMS build."""
+    logs = sorted(root.glob("*/*/**/make.log"), key=lambda path: path.stat().st_mtime)
+    if not logs:
+        return []
+    lines: list[str] = nvidia_build.telling_lines(logs[-1].read_text(encoding="utf-8", errors="replace"))
+    return lines
+
+
+class Transaction:
+    """One replacement of a driver, with the way back."""
+
+    def __init__(self, apt: Apt) -> None:
+        """Take apt, and note what is there now."""
+        self.apt = apt
+        self.before = nvidia.ask_packages()
+
+    def unhold(self) -> None:
+        """Let apt replace what an earlier run held."""
+        held = sorted(name for name, entry in self.before.items() if entry["want"] == "hold")
+        if held:
+            command.run(["apt-mark", "unhold", *held])
+
+    def install(self, names: list[str]) -> command.Outcome:
+        """Install everything in one transaction."""
+        with self.apt.starts_held_back():
+            return self.apt.install(names)
+
+    def roll_back(self) -> dict[str, Any]:
+        """Bring back what was there before, and say whether the package database is whole again."""
+        now = nvidia.ask_packages()
+        done = changes(self.before, now)
+        steps = []
+        if done["new"]:
+            # Half-configured packages are removed first: they would make every further call fail.
+            removed = command.run([*_APT, "remove", "--", *done["new"]], _QUIET)
+            if removed.rc != 0:
+                removed = command.run(["dpkg", "--remove", "--force-depends", "--", *done["new"]], _QUIET)
+            steps.append({"step": "remove", "packages": done["new"], "ok": removed.rc == 0})
+        back = [f"{name}={self.before[name]['version']}" for name in (*done["gone"], *done["other"])]
+        if back:
+            with self.apt.starts_held_back():
+                restored = command.run([*_APT, "install", "--allow-downgrades", "--", *back], _QUIET)
+            steps.append({"step": "restore", "packages": back, "ok": restored.rc == 0})
+        self.apt.mend()
+        return {"steps": steps, "database": self.whole(), "left": changes(self.before, nvidia.ask_packages())}
+
+    def whole(self) -> bool:
+        """Whether dpkg finds nothing half-done."""
+        audit = command.run(["dpkg", "--audit"])
+        return audit.rc == 0 and not audit.stdout.strip()
+
+    def hold(self) -> list[str]:
+        """Keep the driver's packages at their version; returns those that were not held before."""
+        there = nvidia.ask_packages()
+        free = sorted(
+            name for name, entry in there.items() if entry["want"] != "hold" and entry["state"] == "installed"
+        )
+        if free:
+            command.run(["apt-mark", "hold", *free])
+        return free
