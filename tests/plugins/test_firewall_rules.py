@@ -17,6 +17,8 @@ from ansible.template import Templar, trust_as_template
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rackwright.plan.firewall_words import flows_of
+
 Rules: TypeAlias = dict[str, Any]
 Render: TypeAlias = Callable[[Rules], str]
 
@@ -123,6 +125,21 @@ def test_a_host_without_flows_is_managed_and_nothing_else(render: Render) -> Non
 def test_the_order_of_the_flows_does_not_change_the_text(render: Render) -> None:
     turned = [{**entry, "sources": entry["sources"][::-1]} for entry in RULES["inbound"][::-1]]
     assert render({**RULES, "inbound": turned}) == render(RULES)
+
+
+def test_a_plan_finds_every_flow_in_the_text(render: Render) -> None:
+    found = flows_of(render(RULES))
+    wanted = {
+        (direction, f"{entry['port']}/{entry['protocol']}", peer.removesuffix("/32").removesuffix("/128"))
+        for direction, key, peers in (("in", "inbound", "sources"), ("out", "outbound", "destinations"))
+        for entry in RULES[key]
+        for peer in entry[peers]
+    }
+    wanted |= {("in", "22/tcp", peer.removesuffix("/32")) for peer in RULES["management_sources"]}
+    told = {(entry.direction, entry.port, entry.peer) for entry in found}
+    everybody = {entry for entry in wanted if entry[2] in ("0.0.0.0/0", "::/0")}
+    assert wanted - everybody <= told
+    assert {entry for entry in told if not entry[2].startswith("any ")} <= wanted
 
 
 def test_nft_accepts_the_text(render: Render) -> None:

@@ -178,6 +178,8 @@ def _make(name: str, programs: Path, root: Path, configuration: str, options: tu
         "--auth=trust",
         "--encoding=UTF8",
         "--locale=C.UTF-8",
+        # Synchronised once more before the first sample, by CHECKPOINT.
+        "--no-sync",
         *options,
     ]
     cluster.run("initdb", *arguments)
