@@ -69,15 +69,11 @@ def failure(outcome: command.Outcome, rolled_back: dict[str, Any]) -> str:
     log = build_log() if "dkms" in outcome.output.lower() or "make" in outcome.output.lower() else []
     why = log or [line for line in outcome.output.splitlines() if line.strip()][-6:]
     state = (
-        "the packages are as they were before and the package database is whole"
+        "The packages are as they were before and the package database is whole"
         if rolled_back["database"] and not any(rolled_back["left"].values())
-        else f"not everything could be brought back: {rolled_back}; run `dpkg --audit` on the host"
+        else f"But not everything could be brought back: {rolled_back}; run `dpkg --audit` on the host"
     )
-    return (
-        "the driver's packages could not be installed: "
-        + " | ".join(why)
-        + f". {state[0].upper()}{state[1:]}."
-    )
+    return f"the driver's packages could not be installed: {' | '.join(why)}. {state}."
 
 
 def main() -> None:
@@ -105,6 +101,7 @@ def main() -> None:
     transaction = Transaction(apt)
     done: dict[str, list[str]] = {"new": [], "other": []}
     if wanted or early:
+        transaction.keep_old()
         transaction.unhold()
         apt.mend()
         for group in filter(None, (early, wanted)):

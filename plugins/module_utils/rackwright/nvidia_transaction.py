@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,21 @@ class Transaction:
     def __init__(self, apt: Apt) -> None:
         """Take apt, and note what is there now."""
         self.apt = apt
+        self.store = apt.root / "var/lib/rackwright/nvidia/previous"
         self.before = nvidia.ask_packages()
+
+    def keep_old(self) -> None:
+        """Fetch the packages that are there now: the archive may not have them any more later."""
+        shutil.rmtree(self.store, ignore_errors=True)
+        names = [
+            f"{name}={entry['version']}"
+            for name, entry in self.before.items()
+            if entry["state"] == "installed"
+        ]
+        if names:
+            self.store.mkdir(parents=True)
+            fetch = 'cd "$1" && shift && for name; do apt-get download -q -- "$name"; done'
+            command.run(["sh", "-c", fetch, "sh", str(self.store), *names])
 
     def unhold(self) -> None:
         """Let apt replace what an earlier run held."""
@@ -78,8 +93,11 @@ class Transaction:
             steps.append({"step": "remove", "packages": done["new"], "ok": removed.rc == 0})
         back = [f"{name}={self.before[name]['version']}" for name in (*done["gone"], *done["other"])]
         if back:
+            kept = sorted(str(path) for path in self.store.glob("*.deb"))
             with self.apt.starts_held_back():
                 restored = command.run([*_APT, "install", "--allow-downgrades", "--", *back], _QUIET)
+                if restored.rc != 0 and kept:
+                    restored = command.run([*_APT, "install", "--allow-downgrades", "--", *kept], _QUIET)
             steps.append({"step": "restore", "packages": back, "ok": restored.rc == 0})
         self.apt.mend()
         return {"steps": steps, "database": self.whole(), "left": changes(self.before, nvidia.ask_packages())}
