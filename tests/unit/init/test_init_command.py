@@ -26,7 +26,8 @@ FLAGS = (
     "--management=10.20.0.5/32",
 )
 TALK = (
-    "first\nsmall\nai.example.internal\n10\nserver1\n10.20.0.11\nadmin\nnone\n10.20.0.5\n\nnone\nnone\nnone\n"
+    "first\nsmall\nai.example.internal\n10\nserver1\n10.20.0.11\n"
+    "admin\nnone\n10.20.0.5\n\nnone\nnone\nnone\nn\n"
 )
 Tree = dict[str, bytes]
 
@@ -159,6 +160,35 @@ def test_a_wrong_answer_is_told_at_once_and_asked_again(
 
 
 @pytest.mark.usefixtures("terminal")
+def test_a_name_that_is_taken_is_told_at_once(init: Callable[..., Result], sites: Path) -> None:
+    (sites / "first").mkdir(parents=True)
+    result = init(talk="first\n")
+    assert "there is a site first already" in result.output
+    assert "Size" not in result.output
+
+
+@pytest.mark.usefixtures("terminal")
+def test_hosts_that_do_not_answer_are_no_obstacle(
+    init: Callable[..., Result], sites: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def silent(*_arguments: object) -> None:
+        raise RackwrightError("not scanned: server1 (unreachable)")
+
+    monkeypatch.setattr("rackwright.init.survey.survey", silent)
+    result = init(talk=TALK.removesuffix("n\n") + "y\ny\n")
+    assert result.exit_code == 0, result.output
+    assert "not scanned: server1 (unreachable)" in result.output
+    assert (sites / "first/hosts.yml").is_file()
+    refused = init(*FLAGS, "--scan", "--yes")
+    assert isinstance(refused.exception, RackwrightError)
+
+
+def test_a_computer_that_would_be_locked_out_is_warned(init: Callable[..., Result]) -> None:
+    assert "locked out" in init(*FLAGS).output
+    assert "locked out" not in init(*FLAGS[:5], "--management=0.0.0.0/0").output
+
+
+@pytest.mark.usefixtures("terminal")
 @pytest.mark.parametrize("talk", ["first\nsmall\n", TALK, TALK + "n\n"], ids=["early", "late", "declined"])
 def test_a_conversation_that_is_left_writes_nothing(
     init: Callable[..., Result], sites: Path, talk: str
@@ -171,9 +201,8 @@ def test_a_conversation_that_is_left_writes_nothing(
 @pytest.mark.usefixtures("terminal")
 def test_a_large_site_is_asked_zone_by_zone(init: Callable[..., Result], sites: Path) -> None:
     machines = "1\nedge1\n10.1.10.1\n2\napp1\n10.1.20.1\ngpu1\n10.1.20.2\n1\n\n10.1.30.1\n1\n\n10.1.40.1\n"
-    talk = (
-        f"first\nlarge\nai.example.internal\n200\n{machines}admin\nnone\n10.1.1.0/24\n\nnone\nnone\nnone\ny\n"
-    )
+    rest = "admin\nnone\n10.1.1.0/24\n\nnone\nnone\nnone\nn\ny\n"
+    talk = f"first\nlarge\nai.example.internal\n200\n{machines}{rest}"
     result = init(talk=talk)
     assert result.exit_code == 0, result.output
     hosts = yaml.safe_load((sites / "first/hosts.yml").read_text(encoding="utf-8"))["all"]["children"]

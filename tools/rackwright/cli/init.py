@@ -5,9 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+from rackwright.errors import RackwrightError
+
+if TYPE_CHECKING:
+    from rackwright.hardware.model import Hardware
+    from rackwright.init.create import Draft
 
 SIZES = ("small", "medium", "large", "lab")
 NEEDED = {
@@ -89,16 +95,15 @@ def command(
     if asks:
         from rackwright.init.wizard import converse  # noqa: PLC0415
 
-        given = converse(given)
+        given = converse(given, lambda site: (output or default_target(site)).exists())
     else:
         given = _complete(given)
     answers = parse_answers(given, str(answers_file or ""))
     target = (output or default_target(answers.name)).absolute()
     hardware = read_hardware(answers)
-    if scan:
-        from rackwright.init.survey import survey  # noqa: PLC0415
-
-        hardware |= survey(prepare(answers, target, hardware))
+    look = scan or (asks and not hardware and click.confirm("\nLook at the hosts by SSH now?", default=True))
+    if look:
+        hardware |= _survey(prepare(answers, target, hardware), needed=scan)
     draft = prepare(answers, target, hardware)
     out = console()
     if asks:
@@ -112,6 +117,19 @@ def command(
 
         write_answers(answers, save_answers)
     show_written(out, draft, done)
+
+
+def _survey(draft: Draft, *, needed: bool) -> dict[str, Hardware]:
+    """Look at the hosts; where nobody insists, a host that does not answer is no obstacle."""
+    from rackwright.init.survey import survey  # noqa: PLC0415 - runs Ansible
+
+    try:
+        return survey(draft)
+    except RackwrightError as error:
+        if needed:
+            raise
+        click.secho(f"{error.message}\nThe tier is taken from the number of people.", fg="yellow")
+        return {}
 
 
 def _from_flags(flags: Mapping[str, Any]) -> dict[str, Any]:

@@ -37,11 +37,17 @@ def ask(question: str, check: Check[T], default: str | None = None) -> T:
     )
 
 
-def site_name(text: str) -> str:
-    """Check the name of a site."""
-    if not re.match(SITE_NAME, text):
-        raise click.UsageError("small letters, digits and `-`, beginning with a letter, at most 32")
-    return text
+def site_name(taken: Callable[[str], bool]) -> Check[str]:
+    """Return the check of the name of a site that is not there yet."""
+
+    def check(text: str) -> str:
+        if not re.match(SITE_NAME, text):
+            raise click.UsageError("small letters, digits and `-`, beginning with a letter, at most 32")
+        if taken(text):
+            raise click.UsageError(f"there is a site {text} already; init never writes over one")
+        return text
+
+    return check
 
 
 def domain(text: str) -> str:
@@ -136,8 +142,8 @@ def proxy(text: str) -> str:
         return ""
     try:
         proxy_endpoint(text)
-    except RackwrightError as error:
-        raise click.UsageError(error.hint or error.message) from None
+    except RackwrightError:
+        raise click.UsageError("an address, not a name, e.g. http://10.0.40.5:3142") from None
     return text
 
 

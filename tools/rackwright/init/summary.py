@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -11,6 +13,7 @@ from rich.text import Text
 
 from rackwright.init.answers import Answers
 from rackwright.init.create import Draft, Written
+from rackwright.init.questions import own_address
 
 
 def show_draft(console: Console, answers: Answers, draft: Draft) -> None:
@@ -29,6 +32,15 @@ def show_draft(console: Console, answers: Answers, draft: Draft) -> None:
         console.print(Text(f"Tier {draft.tier.tier}: {draft.tier.reason}."))
     for shortfall in draft.tier.shortfalls:
         console.print(Text(f"  lacking: {shortfall}", style="yellow"))
+    left_out = _left_out(answers)
+    if left_out:
+        console.print(
+            Text(
+                f"This computer reaches the hosts from {left_out}, which management does not hold: once the "
+                "firewall stands, it is locked out.",
+                style="yellow",
+            )
+        )
     if not answers.package_proxy:
         console.print(
             Text("No package proxy: hosts can install nothing once the firewall stands.", style="yellow")
@@ -56,6 +68,18 @@ def show_written(console: Console, draft: Draft, done: Written) -> None:
         console.print(Text(f"  name image and model in {target}/group_vars/all/llama_cpp.yml"))
     for command in ("validate", "preflight", "plan", "apply"):
         console.print(Text(f"  rackwright {command} -i {target}"))
+
+
+def _left_out(answers: Answers) -> str:
+    """Return the addresses of this computer, towards the hosts, from which nobody may administer them."""
+    allowed = [ipaddress.ip_network(network) for network in answers.management]
+    own = {own_address(host.address) for host in answers.hosts} - {None}
+    found = [address for address in own if address and not _within(address, allowed)]
+    return ", ".join(sorted(found))
+
+
+def _within(address: str, networks: Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> bool:
+    return any(ipaddress.ip_address(address) in network for network in networks)
 
 
 def shown(path: Path) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from rackwright.site.variables import PRIVATE_NETWORKS
 
 SIZES = {
     "small": "1 server, everything on it; up to 10 people at the same time",
-    "medium": "2 servers, primary and standby; up to 50",
+    "medium": "2 servers, a primary and a standby that watches it; up to 50",
     "large": "5 servers and more, one or more per zone; 200 and more",
 }
 _USERS = {"small": "10", "medium": "50", "large": "200", "lab": "2"}
@@ -29,15 +29,19 @@ _ZONES = {
 Values = dict[str, Any]
 
 
-def converse(given: Mapping[str, Any]) -> Values:
+def converse(given: Mapping[str, Any], taken: Callable[[str], bool]) -> Values:
     """Ask for everything that `given` lacks; returns data for `parse_answers`.
+
+    Args:
+        given: Answers that are there already.
+        taken: Tells whether there is a site of a name.
 
     Raises:
         click.Abort: The operator has had enough (Ctrl-C, Ctrl-D).
     """
     values: Values = dict(given)
     click.echo("A new site. Enter takes what stands in brackets; Ctrl-C leaves, and nothing is written.\n")
-    _about(values)
+    _about(values, taken)
     if "hosts" not in values:
         click.echo("\nMachines. Addresses are those in their zones; hosts never ask for names.")
         values["hosts"] = _hosts(values["size"])
@@ -46,9 +50,9 @@ def converse(given: Mapping[str, Any]) -> Values:
     return values
 
 
-def _about(values: Values) -> None:
+def _about(values: Values, taken: Callable[[str], bool]) -> None:
     if "name" not in values:
-        values["name"] = ask("Name of the site", questions.site_name, "production")
+        values["name"] = ask("Name of the site", questions.site_name(taken), "production")
     if "size" not in values:
         for size, text in SIZES.items():
             click.echo(f"  {size:7} {text}")
@@ -74,7 +78,7 @@ def _hosts(size: str) -> list[Values]:
     if size == "small":
         return [host("server1")]
     if size == "medium":
-        click.echo("The first is the primary, the second its standby.")
+        click.echo("The first is the primary, the second the standby.")
         return [host("server1"), host("server2")]
     found = []
     for zone in ZONES:
