@@ -4,12 +4,16 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
+from registry_double import Registry, serve
 
+from rackwright.catalogue.findings import FindingsError
 from rackwright.cli.main import main
+from rackwright.models.store.asked import sources_of
 from rackwright.site.paths import repository_root
 
 
@@ -142,3 +146,77 @@ def test_help_is_quick() -> None:
     )
     # 0.3 s on a machine that does nothing else.
     assert time.monotonic() - started < 3
+
+
+@pytest.fixture
+def registry() -> Iterator[Registry]:
+    double = Registry()
+    server = serve(double)
+    yield double
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_models_life_in_the_store(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, registry: Registry
+) -> None:
+    store = ("--store", str(tmp_path / "store"))
+    origin = ("--from", f"ollama={registry.url}")
+    registry.ollama("qwen3", "8b-q4_K_M", {"model": b"GGUF" + bytes(5000), "license": b"Apache"})
+    text = run(capsys, "pull", "qwen3-8b", *store, *origin)
+    assert "licence: Apache-2.0" in text
+    assert "3 files" in text
+    assert "qwen3:8b-q4_K_M" in run(capsys, "stored", *store)
+    assert json.loads(run(capsys, "stored", *store, "--json"))[0]["licence"] == "Apache-2.0"
+    assert "3 files are whole" in run(capsys, "verify", *store)
+
+    blob = max((tmp_path / "store" / "blobs").iterdir(), key=lambda path: path.stat().st_size)
+    blob.chmod(0o644)
+    blob.write_bytes(b"GGUF" + bytes(4999) + b"x")
+    assert "1 damaged" in run(capsys, "verify", *store, "--check", status=1)
+    assert "fetched again: model.gguf" in run(capsys, "verify", *store, *origin)
+
+    bundle = tmp_path / "bundle"
+    assert str(bundle) in run(capsys, "export", "qwen3-8b", str(bundle), *store)
+    assert "GiB freed" in run(capsys, "remove", "qwen3-8b", *store)
+    assert "is not in" in run(capsys, "remove", "qwen3-8b", *store, status=1)
+    run(capsys, "pull", "qwen3-8b", *store, "--from", f"folder={bundle}")
+    assert "folder" in run(capsys, "stored", *store)
+    assert "0.0 GiB freed" in run(capsys, "clean", *store)
+
+
+def test_a_sites_sources_are_asked(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, registry: Registry
+) -> None:
+    registry.modelscope("Qwen/Qwen3-8B-GGUF", {"Qwen3-8B-Q4_K_M.gguf": b"GGUF"})
+    site = Path(site_with(tmp_path, None))
+    sources = [{"kind": "folder", "path": "/nowhere"}, {"kind": "modelscope", "url": registry.url}]
+    path = site / "group_vars" / "all" / "models.yml"
+    path.write_text(yaml.safe_dump({"model_sources": sources}), encoding="utf-8")
+    text = run(capsys, "pull", "qwen3-8b", "--store", str(tmp_path / "store"), "-i", str(site))
+    assert "from modelscope" in text
+    assert "Apache License 2.0" in text
+
+
+@pytest.mark.parametrize(
+    ("sources", "message"),
+    [
+        ([{"kind": "torrent", "url": "http://a"}], "model_sources.0"),
+        ([{"kind": "mirror", "url": "ftp://a"}], "model_sources.0.url"),
+        ([{"kind": "folder", "path": "relative"}], "model_sources.0.path"),
+        ([{"kind": "ollama", "url": "http://a", "tokn": "x"}], "model_sources.0.tokn"),
+    ],
+)
+def test_sources_that_are_none(sources: object, message: str) -> None:
+    with pytest.raises(FindingsError) as caught:
+        sources_of(sources)
+    assert message in str(caught.value)
+
+
+def test_no_source(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    store = ("--store", str(tmp_path / "store"))
+    assert "no model source is set" in run(capsys, "pull", "qwen3-8b", *store, status=1)
+    assert "is no source" in run(capsys, "pull", "qwen3-8b", *store, "--from", "disk=/a", status=1)
+    assert "has no build q1" in run(
+        capsys, "pull", "qwen3-8b", *store, "--from", "folder=/a", "--quantisation", "q1", status=1
+    )

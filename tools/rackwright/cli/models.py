@@ -1,4 +1,4 @@
-"""`rackwright models`: what models there are, and which of them fit."""
+"""`rackwright models`: what models there are, which of them fit, and the store of their files."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from rackwright.cli.models_store import COMMANDS
 from rackwright.cli.options import INVENTORY_VARIABLE, json_option
 
 _PURPOSES = ("chat", "code", "embedding", "rerank")
@@ -14,7 +15,11 @@ _PURPOSES = ("chat", "code", "embedding", "rerank")
 
 @click.group()
 def models() -> None:
-    """Models: which there are, which fit the machines."""
+    """Models: which there are, which fit the machines, and their files."""
+
+
+for _command in COMMANDS:
+    models.add_command(_command)
 
 
 @models.command("list")

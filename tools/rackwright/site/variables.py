@@ -13,6 +13,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from rackwright.cost.settings import CostSettings
+from rackwright.models.store.settings import SourceSettings
 from rackwright.preflight.checks import CHECKS
 
 PRIVATE_NETWORKS = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
@@ -98,6 +99,11 @@ class SiteVariables(Strict):
         default=[], description="Resolvers that the hosts may ask; none: the platform needs no names."
     )
     ntp_servers: list[Address] = Field(default=[], description="Time servers that the hosts may ask.")
+    model_sources: list[SourceSettings] = Field(
+        default=[],
+        description="Where models come from, asked in this order: {kind: folder, path: /srv/bundle}, or kind "
+        "mirror, ollama, huggingface, modelscope with url; docs/models.md.",
+    )
     client_networks: Annotated[list[Network], Field(min_length=1)] = Field(
         default=list(PRIVATE_NETWORKS),
         description="Networks whose clients may use /api/ at the edge; everybody else is denied.",
@@ -163,7 +169,7 @@ def _type_name(schema: dict[str, object]) -> str:
     alternatives = schema.get("anyOf")
     if isinstance(alternatives, list):
         return _type_name(next(item for item in alternatives if item.get("type") != "null"))
-    if "$ref" in schema:
+    if "$ref" in schema or "oneOf" in schema:
         return "mapping"
     names = {"string": "text", "integer": "number", "object": "mapping", "boolean": "yes or no"}
     if schema.get("type") == "array":
