@@ -21,6 +21,7 @@ COMMANDS: dict[str, str] = {
     "topology": "rackwright.cli.topology:topology",
     "apply": "rackwright.cli.apply:command",
     "preflight": "rackwright.cli.preflight:command",
+    "gpu": "rackwright.cli.gpu:gpu_group",
     "health": "rackwright.cli.health:command",
     "smoke": "rackwright.cli.smoke:command",
     "validate": "rackwright.cli.validate:validate",
