@@ -3,7 +3,7 @@
 from rackwright.remote.plain import ActionModule as PlainAction
 
 
-class ActionModule(PlainAction):  # type: ignore[misc]  # Ansible ships no types
+class ActionModule(PlainAction):
     """As Ansible runs a module, unless the host has verified the cluster."""
 
     decides_here = "verified"

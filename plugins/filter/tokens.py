@@ -12,7 +12,7 @@ from rackwright.errors import RackwrightError
 
 def access_token(secret: str, user: str, hours: float = 1) -> str:
     """Return an access token for a user, signed by the site's secret and valid for some hours."""
-    # Ansible loads the filters of every run; cryptography takes longer to load than most runs have filters to call.
+    # Ansible loads all filters in every run, and this takes as long as all others together.
     from rackwright.secrets.token import access_token as make_token  # noqa: PLC0415
 
     try:

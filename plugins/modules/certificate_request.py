@@ -122,7 +122,7 @@ def good_until(reports: Iterable[Report], renew_days: int) -> float:
     now = time.time()
     ends = [report.end for report in reports if report.end is not None]
     days = [now + (end - now) % DAY for end in ends]
-    return min([now + DAY, *days, *(end - renew_days * DAY for end in ends)])
+    return float(min([now + DAY, *days, *(end - renew_days * DAY for end in ends)]))
 
 
 def main() -> None:

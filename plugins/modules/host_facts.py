@@ -155,8 +155,8 @@ def main() -> None:
     if sys.argv[1:] == ["verify"]:
         lasting = not module.check_mode
         told["rackwright_state"] = {
-            "salt": verified.salt(make=lasting),
-            "verified": verified.verified(tidy=lasting),
+            "salt": verified.salt(verified.directory(), make=lasting),
+            "verified": verified.verified(verified.directory(), tidy=lasting),
         }
     module.exit_json(changed=False, ansible_facts=told, invocation={})
 

@@ -2,9 +2,9 @@
 
 Subjects are plain data, so that they can be kept:
 
-paths: files, links and what must be absent. Device, inode, owner, mode, size and both times, and a link's target.
+paths: files, links, what must be absent. Device, inode, owner, mode, size, both times, a link's target.
 trees: all of that for everything below a directory.
-places: directories that only have to be there with their owner and mode; what is put into them is others' matter.
+places: directories that have to be there with their owner and mode, whatever is put in them.
 users, groups: the accounts' entries.
 kernel: files of kernel settings.
 units: what systemd says of them, but for times that pass by themselves.
@@ -30,12 +30,12 @@ from ansible.module_utils.rackwright import command
 
 Subjects = dict[str, list[Any]]
 
-# Of a unit. Neither SubState nor StateChangeTimestamp: a timer's change whenever it has come round.
+# Of a unit. Neither SubState nor StateChangeTimestamp: a timer's change whenever it comes round.
 UNIT_PROPERTIES = (
-    "Id", "LoadState", "ActiveState", "UnitFileState", "Type", "RemainAfterExit", "Result", "ReloadResult",
-    "CanReload", "NeedDaemonReload", "ConditionResult", "ActiveEnterTimestamp", "InvocationID", "FragmentPath",
-    "DropInPaths",
-)  # fmt: skip
+    *("Id", "LoadState", "ActiveState", "UnitFileState", "Type", "RemainAfterExit", "Result", "ReloadResult"),
+    *("CanReload", "NeedDaemonReload", "ConditionResult", "ActiveEnterTimestamp", "InvocationID"),
+    *("FragmentPath", "DropInPaths"),
+)
 DOCKER = "/run/docker.sock"
 _SECONDS = 2.0
 
@@ -183,10 +183,8 @@ class Look:
         Raises:
             UnseenError: One of them cannot be looked at, or is not as anything is recorded to be.
         """
-        seen = []
-        for kind in sorted(subjects):
-            for subject in subjects[kind]:
-                seen.append([kind, subject, self._at(kind, subject)])
+        listed = [(kind, subject) for kind in sorted(subjects) for subject in subjects[kind]]
+        seen = [[kind, subject, self._at(kind, subject)] for kind, subject in listed]
         return hashlib.sha256(json.dumps(seen).encode("utf-8", "surrogateescape")).hexdigest()
 
     def _at(self, kind: str, subject: Any) -> list[Any]:  # noqa: ANN401

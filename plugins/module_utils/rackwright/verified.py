@@ -1,8 +1,8 @@
 """What was found in place, kept on the host so that the next run need not look at all of it again.
 
-A record says: with this input (its digest, made on the control node with a salt of this host) the module found
-everything in place, changed nothing, and these things then had this fingerprint. It is made by such a call only;
-a call that changed something leaves none. It names no secret: of the input it has the salted digest alone.
+A record says: with this input (its digest, made on the control node with a salt of this host) the module
+found everything in place, changed nothing, and these things then had this fingerprint. It is made by such a call
+only; one that changed something leaves none. It has no secret: of the input it knows the digest alone.
 """
 
 from __future__ import annotations
@@ -23,21 +23,27 @@ from ansible.module_utils.rackwright.fingerprint import Look, Subjects, UnseenEr
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
-STATE = Path("/var/lib/rackwright/state")
 SALT = "salt"
 # A change within the same tick of the file system's clock as the look would not be seen: seconds.
 SETTLED = 0.5
 # More records than a host has blocks: what is oldest goes.
 KEEP = 200
+# modules/<generation>/ansible/module_utils/rackwright/verified.py
+_HERE = Path(__file__).resolve().parents
+GENERATION = _HERE[3].name
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+def directory() -> Path:
+    """Where the records are: beside the directory of the modules, /var/lib/rackwright/state."""
+    return _HERE[5] / "state"
 
 
 class Watch:
     """Looks before the module does; keeps what it found when nothing has changed till after."""
 
-    def __init__(self, module: AnsibleModule, subjects: Subjects, state: Path | None = None) -> None:
+    def __init__(self, module: AnsibleModule, subjects: Subjects) -> None:
         """Take the fingerprint, if the control node asked for a record."""
-        self._state = state or STATE
         self._digest = sys.argv[1] if len(sys.argv) > 1 and _DIGEST.fullmatch(sys.argv[1]) else ""
         self._subjects = {kind: entries for kind, entries in subjects.items() if entries}
         self._before = ""
@@ -58,20 +64,22 @@ class Watch:
             return
         told = {key: value for key, value in result.items() if key != "invocation"}
         record = {
-            "made": self._began, "until": until, "subjects": self._subjects, "fingerprint": self._before, "result": told,
+            "made": self._began, "until": until, "generation": GENERATION,
+            "subjects": self._subjects, "fingerprint": self._before, "result": told,
         }  # fmt: skip
         # What cannot be kept is asked for again; that is all.
         with contextlib.suppress(OSError):
-            _write(self._state, self._digest, json.dumps(record))
+            _write(directory(), self._digest, json.dumps(record))
 
     def _fingerprint(self) -> str:
         try:
-            return Look(self._subjects.get("units", [])).fingerprint(self._subjects)
-        except UnseenError:
+            found: str = Look(self._subjects.get("units", [])).fingerprint(self._subjects)
+        except (UnseenError, OSError):
             return ""
+        return found
 
 
-def verified(state: Path = STATE, *, tidy: bool = True) -> dict[str, Any]:
+def verified(state: Path, *, tidy: bool = True) -> dict[str, Any]:
     """Return the results whose subjects nobody has touched since, by digest.
 
     Args:
@@ -81,21 +89,15 @@ def verified(state: Path = STATE, *, tidy: bool = True) -> dict[str, Any]:
     records: dict[str, dict[str, Any]] = {}
     gone: list[str] = []
     for path in _records(state):
-        try:
-            record = json.loads(path.read_text(encoding="utf-8"))
-            now = time.time()
-            # One from the future was made before the clock was set back: its times tell nothing.
-            holds = record["made"] <= now and (record["until"] is None or now < record["until"])
-            units = [str(name) for name in record["subjects"].get("units", [])]
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            holds, record, units = False, {}, []
-        if holds:
-            records[path.name] = {**record, "units": units}
-        else:
+        record = _read(path)
+        if record is None:
             gone.append(path.name)
+        elif record["generation"] == GENERATION:
+            # Another version's is left to its next run.
+            records[path.name] = record
     try:
-        look = Look(name for record in records.values() for name in record["units"])
-    except UnseenError:
+        look = Look(name for record in records.values() for name in record["subjects"].get("units", []))
+    except (UnseenError, TypeError):
         return {}
     results = {}
     for digest, record in records.items():
@@ -114,7 +116,7 @@ def verified(state: Path = STATE, *, tidy: bool = True) -> dict[str, Any]:
     return results
 
 
-def salt(state: Path = STATE, *, make: bool = True) -> str:
+def salt(state: Path, *, make: bool = True) -> str:
     """Return this host's salt; empty when there is none and none may be made, or it is not safe to use."""
     try:
         return (state / SALT).read_text(encoding="ascii")
@@ -127,6 +129,19 @@ def salt(state: Path = STATE, *, make: bool = True) -> str:
         return (state / SALT).read_text(encoding="ascii")
     except OSError:
         return ""
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    """Return a record whose time has neither ended nor not yet come, or None."""
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        now, until = time.time(), record["until"]
+        whole = all(isinstance(record[key], dict) for key in ("subjects", "result"))
+        # One from the future was made before the clock was set back: its times tell nothing.
+        good = whole and record["generation"] and record["made"] <= now and (until is None or now < until)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return dict(record) if good else None
 
 
 def _records(state: Path) -> list[Path]:

@@ -1,4 +1,4 @@
-"""Keeps what Jinja made of a template's text: Ansible has the same few hundred texts compiled for every task and host.
+"""Keeps what Jinja made of a template's text: Ansible has the same texts compiled for every task and host.
 
 Made for ansible-core 2.19; with another version nothing is done here.
 """
@@ -39,10 +39,10 @@ def _keeping(compile_anew: Callable[..., Any]) -> Callable[..., Any]:
         if not isinstance(source, str) or environment._debuggable_template_source:  # noqa: SLF001 - Ansible's own
             return compile_anew(environment, source, *given, **named)
         context = _jinja_bits._TemplateCompileContext.current(optional=True)  # noqa: SLF001 - as above
-        key = (
-            str(source), given, tuple(sorted(named.items())), type(environment), tuple(environment.extensions),
-            bool(context and context.escape_backslashes), *(getattr(environment, name) for name in _SETTINGS),
-        )  # fmt: skip
+        escaped = bool(context and context.escape_backslashes)
+        agreed = [getattr(environment, name) for name in _SETTINGS]
+        asked = (str(source), given, tuple(sorted(named.items())), escaped)
+        key = (*asked, type(environment), tuple(environment.extensions), *agreed)
         try:
             return kept[key]
         except (KeyError, TypeError):

@@ -1,8 +1,8 @@
-"""Runs what needs no host in Ansible's main process, where the task would otherwise get a process of its own.
+"""Runs what needs no host in Ansible's main process, where a task would otherwise get a process of its own.
 
 A process per task and host costs more than most tasks do: it starts without whatever the one before it had
-loaded, compiled and looked up. Everything around the task stays Ansible's: it is Ansible's own executor that runs,
-and its result takes the way of every other result. A task that turns out to need the host is given back untouched.
+loaded, compiled and looked up. Everything around the task stays Ansible's: its own executor runs it, and the
+result takes the way of every other result. A task that turns out to need its host is given back untouched.
 
 Made for ansible-core 2.19; with another version nothing is done here.
 """
@@ -10,7 +10,6 @@ Made for ansible-core 2.19; with another version nothing is done here.
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable
 from multiprocessing.reduction import ForkingPickler
 from typing import Any, NoReturn
 
@@ -28,108 +27,109 @@ from rackwright.remote.resident import ResidentModules
 VERSION = "2.19."
 # Ansible's own tasks that change no host, beside those that need no connection.
 _LOOKING = frozenset(
-    {
-        "gather_facts",
-        "include_role",
-        "include_tasks",
-        "ping",
-        "setup",
-        "slurp",
-        "stat",
-        "wait_for",
-        "wait_for_connection",
-    }
+    {"gather_facts", "include_role", "include_tasks", "ping", "setup", "slurp", "stat", "wait_for"}
 )
+_elsewhere = StrategyBase._queue_task  # noqa: SLF001 - what every strategy hands a task to a process with
+
+
+def install() -> None:
+    """Let every strategy of this process try its tasks here first."""
+    if ansible_version.startswith(VERSION):
+        StrategyBase._queue_task = _TryingHere._queue_task  # noqa: SLF001 - as above
 
 
 class _Calls:
-    """Stands for the queue to the main process: keeps the items' results till the task is done."""
+    """Stands for the queue to the main process: keeps the results of a loop's items till the task is done."""
 
     def __init__(self) -> None:
         self.kept: list[tuple[str, Any]] = []
 
     def send_callback(self, name: str, result: Any) -> None:  # noqa: ANN401 - Ansible ships no types
-        self.kept.append((name, _carried(result.as_wire_task_result())))
+        """Take what the executor would send."""
+        self.kept.append((name, _carried(result)))
 
 
-class _Here(TaskExecutor):  # type: ignore[misc]  # Ansible ships no types
+class _Executor(TaskExecutor):  # type: ignore[misc]  # Ansible ships no types
     """Ansible's executor, up to the point where it would need a host."""
 
-    def _get_action_handler_with_module_context(self, templar: Any) -> Any:  # noqa: ANN401
-        handler, context = super()._get_action_handler_with_module_context(templar)
+    def _get_action_handler_with_module_context(self, templar: Any) -> Any:  # noqa: ANN401 - as above
         if not _stays_here(self._task.action, self._job_vars):
             raise trust.HostNeededError
+        handler, context = super()._get_action_handler_with_module_context(templar)
         handler.in_main_process = True
         return handler, context
 
 
-def install() -> None:
-    """Let every strategy of this process try its tasks here first."""
-    if ansible_version.startswith(VERSION) and not hasattr(StrategyBase._queue_task, "elsewhere"):  # noqa: SLF001
-        StrategyBase._queue_task = _trying_here(StrategyBase._queue_task)  # noqa: SLF001
+class _TryingHere(StrategyBase):  # type: ignore[misc]  # Ansible ships no types
+    """`self` is whatever strategy the play has: only the method is taken from here."""
 
-
-def _trying_here(elsewhere: Callable[..., None]) -> Callable[..., None]:
-    def queue_task(strategy: Any, host: Any, task: Any, task_vars: dict[str, Any], context: Any) -> None:  # noqa: ANN401
-        if _may_run_here(strategy, task, task_vars) and _run(strategy, host, task, task_vars, context):
+    def _queue_task(self, host: Any, task: Any, task_vars: dict[str, Any], play_context: Any) -> None:  # noqa: ANN401
+        calls = _Calls()
+        answer = None
+        if not (self._step or self.debugger_active) and _may_run_here(task, task_vars):
+            answer = _answer(self, (host, task, task_vars, play_context), calls)
+        if answer is None:
+            if not _tells(task):
+                trust.doubt()
+            _elsewhere(self, host, task, task_vars, play_context)
             return
-        if not _tells(task):
-            trust.doubt()
-        elsewhere(strategy, host, task, task_vars, context)
+        self._queued_task_cache[host.name, task._uuid] = {  # noqa: SLF001 - as Ansible notes it
+            "host": host,
+            "task": task,
+            "task_vars": task_vars,
+            "play_context": play_context,
+        }
+        self._tqm.send_callback("v2_runner_on_start", host, task)
+        for name, item in calls.kept:
+            self._tqm.send_callback(name, self._convert_wire_task_result_to_raw(item))
+        self._pending_results += 1
+        result = self._convert_wire_task_result_to_raw(answer)
+        with self._results_lock:
+            self._results.append(result)
 
-    queue_task.elsewhere = elsewhere  # type: ignore[attr-defined]
-    return queue_task
 
-
-def _run(strategy: Any, host: Any, task: Any, task_vars: dict[str, Any], context: Any) -> bool:  # noqa: ANN401
-    """Run the task and hand its result to the strategy; tell whether that could be done."""
+def _answer(strategy: Any, given: tuple[Any, Any, dict[str, Any], Any], calls: _Calls) -> Any:  # noqa: ANN401
+    """Run a task; return its result, or None when it needs its host."""
+    host, task, task_vars, play_context = given
     copied = task.copy(exclude_parent=True, exclude_tasks=True)
     copied._parent = task._parent  # noqa: SLF001 - as Ansible copies a task
-    calls = _Calls()
-    # The executor writes into the variables as if it were alone.
-    executor = _Here(
-        host, copied, dict(task_vars), context, strategy._loader, get_plugin_loader_namespace(), calls,  # noqa: SLF001
-        strategy._variable_manager,  # noqa: SLF001
-    )  # fmt: skip
-    if task.when and not _stays_here(task.action, task_vars):
-        # Whether it is skipped can be told here; whatever comes after that is the host's.
+    if not _stays_here(task.action, task_vars):
+        # Whether it is skipped can be told here; whatever comes after that is for its host.
         copied.post_validate = _needs_host
+    executor = _Executor(
+        host=host,
+        task=copied,
+        # It writes into the variables as if it were alone.
+        job_vars=dict(task_vars),
+        play_context=play_context,
+        loader=strategy._loader,  # noqa: SLF001 - what Ansible gives a worker
+        shared_loader_obj=get_plugin_loader_namespace(),
+        final_q=calls,
+        variable_manager=strategy._variable_manager,  # noqa: SLF001 - as above
+    )
     try:
         with _task.TaskContext(copied):
             answer = executor.run()
     except trust.HostNeededError:
-        return False
-    made = _RawTaskResult(host=host, task=copied, return_data=answer, task_fields=copied.dump_attrs())
-    carried = _carried(made.as_wire_task_result())
-    strategy._queued_task_cache[(host.name, task._uuid)] = {  # noqa: SLF001
-        "host": host, "task": task, "task_vars": task_vars, "play_context": context,
-    }  # fmt: skip
-    strategy._tqm.send_callback("v2_runner_on_start", host, task)  # noqa: SLF001
-    for name, item in calls.kept:
-        strategy._tqm.send_callback(name, strategy._convert_wire_task_result_to_raw(item))  # noqa: SLF001
-    result = strategy._convert_wire_task_result_to_raw(carried)  # noqa: SLF001
-    strategy._pending_results += 1  # noqa: SLF001
-    with strategy._results_lock:  # noqa: SLF001
-        strategy._results.append(result)  # noqa: SLF001
-    return True
+        return None
+    fields = copied.dump_attrs()
+    return _carried(_RawTaskResult(host=host, task=copied, return_data=answer, task_fields=fields))
 
 
 def _carried(result: Any) -> Any:  # noqa: ANN401
     """A result as it would have come from another process: nothing in it is shared with variables."""
-    return pickle.loads(ForkingPickler.dumps(result))  # noqa: S301 - made the line before
+    return pickle.loads(ForkingPickler.dumps(result.as_wire_task_result()))  # noqa: S301 - made just now
 
 
-def _needs_host(*_: Any, **__: Any) -> NoReturn:  # noqa: ANN401
+def _needs_host(*_: object, **__: object) -> NoReturn:
     raise trust.HostNeededError
 
 
-def _may_run_here(strategy: Any, task: Any, task_vars: dict[str, Any]) -> bool:  # noqa: ANN401
-    if (
-        isinstance(task, Handler) or task.async_val or task.delegate_to or task.until or task.retries
-        or task.timeout or task.throttle or task.debugger or strategy.debugger_active or strategy._step  # noqa: SLF001
-    ):  # fmt: skip
+def _may_run_here(task: Any, task_vars: dict[str, Any]) -> bool:  # noqa: ANN401
+    """Tell whether trying is worth it: what waits, runs beside others or is another host's is not tried."""
+    if isinstance(task, Handler) or task.async_val or task.delegate_to or task.until or task.retries:
         return False
-    if task.loop_control and task.loop_control.pause:
+    if task.timeout or task.throttle or task.debugger or (task.loop_control and task.loop_control.pause):
         return False
     return bool(task.when) or _stays_here(task.action, task_vars)
 
@@ -150,6 +150,5 @@ def _tells(task: Any) -> bool:  # noqa: ANN401
     if task.action.removeprefix("ansible.builtin.").removeprefix("ansible.legacy.") in _LOOKING:
         return True
     handler = action_loader.get(task.action, class_only=True)
-    return isinstance(handler, type) and (
-        issubclass(handler, ResidentModules) or not getattr(handler, "_requires_connection", True)
-    )
+    ours = isinstance(handler, type) and issubclass(handler, ResidentModules)
+    return ours or not getattr(handler, "_requires_connection", True)

@@ -130,7 +130,7 @@ class ResidentModules(ActionBase):  # type: ignore[misc]  # Ansible ships no typ
         return answer
 
     def _word_for(self, name: str, arguments: dict[str, Any], variables: dict[str, Any] | None) -> str:
-        """Return what is appended to a call: the digest that a record is kept by, or that the host may verify."""
+        """Return what a call ends with: the digest that a record is kept by, or the wish to verify all."""
         if self._resident is None or self._task.delegate_to or self._task.environment not in (None, [], [{}]):
             return ""
         name = name.rpartition(".")[2]

@@ -1,7 +1,7 @@
 """What the control node may believe of a host without asking it again (docs/blocks.md, "Verified state").
 
-A host says once in a run, with its facts, which of its records nobody has touched since. That is believed until
-something of this run may have changed the host, and for a few minutes at most.
+A host says once in a run, with its facts, which of its records nobody has touched since. That is believed
+until something of this run may have changed the host, and for a few minutes at most.
 """
 
 from __future__ import annotations
