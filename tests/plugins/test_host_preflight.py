@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 
 import pytest
 from ansible.module_utils.rackwright import observe_host, observe_names, observe_network, observe_sources
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rackwright.preflight.judge import read_answer
@@ -263,6 +263,7 @@ class TestNetwork:
     def test_owners(self, cgroups: str, expected: tuple[str, str]) -> None:
         assert observe_network.owner(cgroups) == expected
 
+    @settings(deadline=None)
     @given(st.ip_addresses())
     def test_addresses_as_the_kernel_writes_them(
         self, address: ipaddress.IPv4Address | ipaddress.IPv6Address

@@ -8,7 +8,7 @@ from dataclasses import replace
 from io import StringIO
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from preflight_sample import answer, seen, subject
 from rich.console import Console
@@ -22,6 +22,7 @@ from rackwright.preflight.observations import Answer
 from rackwright.preflight.report import as_dict, as_html
 from rackwright.preflight.run import Report
 from rackwright.preflight.table import as_table, input_table, summary
+from rackwright.site.paths import repository_root
 from rackwright.site.variables import SiteVariables
 
 NAMES = ("data1", "data2", "data3")
@@ -207,6 +208,7 @@ def test_the_page_of_a_refused_input() -> None:
     assert "No host was asked" in text
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(st.sampled_from(NAMES), st.sampled_from(sorted(RANK)), st.text(max_size=300)), max_size=12
@@ -221,3 +223,8 @@ def test_whatever_is_found_can_be_shown(entries: list[tuple[str, str, str]]) -> 
     page(110, findings, everything=True)
     as_html([], Report("lab", tuple(findings), 3, 1.0))
     assert sum(count(findings).values()) == len(entries)
+
+
+def test_the_page_of_the_docs_has_every_check() -> None:
+    text = (repository_root() / "docs/preflight.md").read_text(encoding="utf-8")
+    assert [check for check in CHECKS if f"`{check}`" not in text] == []

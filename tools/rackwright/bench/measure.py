@@ -49,7 +49,7 @@ class Comparison:
     """One benchmark: seconds of both sides, round by round.
 
     Attributes:
-        name: `converge` or `nochange`.
+        name: `converge`, `nochange` or `preflight`.
         title: What was timed.
         aim: The ratio that must not be exceeded.
         ours: Seconds of the toolkit.

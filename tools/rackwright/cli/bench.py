@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from rackwright.bench import converge, nochange, pgbench
+from rackwright.bench import converge, nochange, pgbench, preflight
 from rackwright.bench.measure import as_json as to_json
 from rackwright.bench.report import as_table, is_busy, machine, throughput_table
 from rackwright.cli.options import inventory_option, json_option
@@ -18,12 +18,14 @@ from rackwright.lab.progress import Board
 
 
 @click.command("bench")
-@click.argument("which", type=click.Choice(["converge", "nochange", "pgbench", "all"]), default="all")
+@click.argument(
+    "which", type=click.Choice(["converge", "nochange", "preflight", "pgbench", "all"]), default="all"
+)
 @click.option(
     "--rounds",
     type=click.IntRange(min=1),
     help=f"How often each side is timed.  [default: converge {converge.ROUNDS}, nochange {nochange.ROUNDS}, "
-    f"pgbench {pgbench.ROUNDS}]",
+    f"preflight {preflight.ROUNDS}, pgbench {pgbench.ROUNDS}]",
 )
 @click.option("--keep", is_flag=True, help="Keep the lab that converge makes for itself.")
 @click.option(
@@ -60,7 +62,7 @@ def bench(
     """Compare with plain shell scripts, and the tuned PostgreSQL with Debian's default.
 
     converge makes machines of its own; nochange runs on the lab of the inventory, which must be up and
-    converged; pgbench makes two clusters on this machine and removes them. The exit status is 1 when an aim
+    converged; preflight looks at fifty names of that lab's machines; pgbench makes two clusters on this machine and removes them. The exit status is 1 when an aim
     is missed.
     """
     about = machine()
@@ -73,6 +75,8 @@ def bench(
             comparisons.append(converge.bench_converge(rounds or converge.ROUNDS, board, keep=keep))
         if which in {"nochange", "all"}:
             comparisons.append(nochange.bench_nochange(inventory, rounds or nochange.ROUNDS, board))
+        if which in {"preflight", "all"}:
+            comparisons.append(preflight.bench_preflight(inventory, rounds or preflight.ROUNDS, board))
         if which in {"pgbench", "all"}:
             throughputs = pgbench.bench_pgbench(
                 rounds or pgbench.ROUNDS, board, seconds=seconds, memory_mb=memory_mb, parent=directory
