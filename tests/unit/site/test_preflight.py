@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from bad_input import BAD, LET_PASS
 
 from rackwright.site.paths import repository_root
 
@@ -87,6 +88,47 @@ def test_bad_input_stops_before_any_host(play: Play, ssh: Path, lab: Path, edit:
         f"rackwright secrets init -i {lab}",
     ):
         assert part in text
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["unknown tier", "negative share", "host name with a dot", "group with no host", "key given twice"],
+)
+def test_the_play_refuses_what_the_command_refuses(name: str, play: Play, ssh: Path, edit: Edit) -> None:
+    case = BAD[name]
+    for change in case.edits:
+        edit(*change)
+    result = play()
+    assert result.returncode != 0
+    assert calls(ssh) == ""
+    text = " ".join((result.stdout + result.stderr).split())
+    assert "no host has been touched" in text
+    assert "Traceback" not in text
+    for variable, value, rule, hint, where in case.told:
+        assert f"{variable} = {value}" in text
+        assert rule in text
+        assert hint in text
+        assert where in text
+
+
+@pytest.mark.parametrize("name", ["tab in YAML", "no YAML"])
+def test_what_ansible_cannot_read_touches_no_host(name: str, play: Play, ssh: Path, edit: Edit) -> None:
+    for change in BAD[name].edits:
+        edit(*change)
+    result = play()
+    assert result.returncode != 0
+    assert calls(ssh) == ""
+    # Ansible's own words, before any play; `rackwright validate` names file and line.
+    assert "YAML parsing failed" in result.stdout + result.stderr
+    assert "Traceback" not in result.stdout + result.stderr
+
+
+def test_a_warning_is_shown_and_the_run_goes_on(play: Play, ssh: Path, edit: Edit) -> None:
+    for change in LET_PASS["everybody is a client"].edits:
+        edit(*change)
+    result = play()
+    assert "the whole world may use /api/" in " ".join((result.stdout + result.stderr).split())
+    assert calls(ssh) != ""
 
 
 def test_another_order_of_values_is_refused(play: Play, ssh: Path, tmp_path: Path) -> None:
