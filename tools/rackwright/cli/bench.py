@@ -10,6 +10,7 @@ import click
 from rich.console import Console
 
 from rackwright.bench import converge, nochange, pgbench, preflight
+from rackwright.bench.measure import Comparison
 from rackwright.bench.measure import as_json as to_json
 from rackwright.bench.report import as_table, is_busy, machine, throughput_table
 from rackwright.cli.options import inventory_option, json_option
@@ -62,21 +63,16 @@ def bench(
     """Compare with plain shell scripts, and the tuned PostgreSQL with Debian's default.
 
     converge makes machines of its own; nochange runs on the lab of the inventory, which must be up and
-    converged; preflight looks at fifty names of that lab's machines; pgbench makes two clusters on this machine and removes them. The exit status is 1 when an aim
-    is missed.
+    converged; preflight looks at fifty names of that lab's machines; pgbench makes two clusters on this
+    machine and removes them. The exit status is 1 when an aim is missed.
     """
     about = machine()
     errors = Console(stderr=True, highlight=False)
     if is_busy(os.getloadavg()[0], os.cpu_count() or 1):
         errors.print(f"[yellow]This machine is busy (load {about['load']}): the figures will say little.[/]")
-    comparisons, throughputs = [], []
+    throughputs = []
     with Board(errors) as board:
-        if which in {"converge", "all"}:
-            comparisons.append(converge.bench_converge(rounds or converge.ROUNDS, board, keep=keep))
-        if which in {"nochange", "all"}:
-            comparisons.append(nochange.bench_nochange(inventory, rounds or nochange.ROUNDS, board))
-        if which in {"preflight", "all"}:
-            comparisons.append(preflight.bench_preflight(inventory, rounds or preflight.ROUNDS, board))
+        comparisons = _compared(which, inventory, rounds, board, keep=keep)
         if which in {"pgbench", "all"}:
             throughputs = pgbench.bench_pgbench(
                 rounds or pgbench.ROUNDS, board, seconds=seconds, memory_mb=memory_mb, parent=directory
@@ -93,3 +89,17 @@ def bench(
             console().print(f"note: {note}")
     if not all([*(entry.met for entry in comparisons), *(entry.met for entry in throughputs)]):
         raise SystemExit(1)
+
+
+def _compared(
+    which: str, inventory: tuple[Path, ...], rounds: int | None, board: Board, *, keep: bool
+) -> list[Comparison]:
+    """Run the comparisons with plain scripts that were asked for."""
+    found = []
+    if which in {"converge", "all"}:
+        found.append(converge.bench_converge(rounds or converge.ROUNDS, board, keep=keep))
+    if which in {"nochange", "all"}:
+        found.append(nochange.bench_nochange(inventory, rounds or nochange.ROUNDS, board))
+    if which in {"preflight", "all"}:
+        found.append(preflight.bench_preflight(inventory, rounds or preflight.ROUNDS, board))
+    return found
