@@ -100,6 +100,8 @@ def run_playbook(
         envvars={
             "ANSIBLE_CONFIG": str(root / "ansible.cfg"),
             "ANSIBLE_FORCE_COLOR": "0",
+            # The runner names its own directory, which would take the place of the one in ansible.cfg.
+            "ANSIBLE_CALLBACK_PLUGINS": str(root / "plugins" / "callback"),
             # Works also where the virtual environment is not activated.
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
         },
