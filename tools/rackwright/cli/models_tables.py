@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from rich.table import Table
 
 from rackwright.cli.tables import console
-from rackwright.models.choice import Choice, choose_for
 from rackwright.models.devices import Machine
 from rackwright.models.fit import Misfit, Plan, Wish
 from rackwright.models.model import Model, Models
 from rackwright.models.report import Row
+from rackwright.models.serving import Serving, serving
 from rackwright.tiers.model import Tier
 
 MIB_PER_GIB = 1024
@@ -60,7 +60,7 @@ def print_fit(
                 if isinstance(row.result, Plan):
                     out.print(_explain_table(row.key, row.result))
         if tier is not None:
-            _print_choice(choose_for(tier, machine, models, wish.share))
+            _print_serving(serving(tier, machine, models, wish.share))
 
 
 def _fit_table(host: str, machine: Machine, rows: Sequence[Row], wish: Wish) -> Table:
@@ -119,8 +119,8 @@ def _explain_table(key: str, plan: Plan) -> Table:
     return table
 
 
-def _print_choice(choice: Choice) -> None:
-    out = console()
+def _print_serving(found: Serving) -> None:
+    out, choice = console(), found.choice
     mark = "[bold green]tier:[/bold green]" if choice.plan else "[bold red]tier:[/bold red]"
     for reason in choice.reasons:
         out.print(f"{mark} {reason}")
@@ -128,6 +128,16 @@ def _print_choice(choice: Choice) -> None:
         out.print(f"[bold yellow]warning:[/bold yellow] {warning}")
     for change in choice.changes:
         out.print(f"  for {choice.wanted}: {change.text}")
+    for each in found.placed:
+        if each.role == "model":
+            continue
+        where = f"on GPU {', '.join(map(str, each.gpus))}" if each.gpus else "in the machine's memory"
+        service = each.plan.service
+        how = f"{each.plan.key} in {service.quantisation} by {service.engine.name}"
+        out.print(f"[bold green]beside it:[/bold green] {how}, {where}: {each.plan.memory.total_mib} MiB")
+    for key, reason in found.missing.items():
+        if key != choice.wanted:
+            out.print(f"[bold yellow]warning:[/bold yellow] {key} has no place: {reason}")
 
 
 def _parameters(model: Model) -> str:
