@@ -14,9 +14,9 @@ from rich.table import Table
 from rich.text import Text
 
 from rackwright.operations.events import Recap, TaskResult, task_result
+from rackwright.plan.collect import hosts_of
+from rackwright.plan.text import host_lines
 
-# How many changed items of one task are named.
-_NAMED_ITEMS = 6
 # A run below so many seconds kept nobody waiting.
 _WORTH_EXPLAINING = 5
 _STATUS_STYLES = {"ok": "green", "changed": "yellow", "failed": "bold red", "unreachable": "bold red"}
@@ -138,14 +138,11 @@ def print_summary(console: Console, recap: Recap, *, seconds: float, slow: int =
             host, *(str(counts[name]) for name in ("ok", "changed", "failed", "unreachable", "skipped"))
         )
     console.print(table)
-    if recap.changed:
-        console.print("\n[bold]Changed[/bold]")
-        for result in recap.changed:
-            console.print(
-                f"  {result.host}  {result.role or '-'}  {result.task}{_named(result)}", markup=False
-            )
-    else:
-        console.print("\nNothing changed.")
+    changed = [plan for plan in hosts_of(recap.results) if plan.items]
+    console.print("\n[bold]Changed[/bold]" if changed else "\nNothing changed.")
+    for plan in changed:
+        for line in host_lines(plan):
+            console.print(line, soft_wrap=True)
     if seconds > _WORTH_EXPLAINING:
         console.print("\n[bold]Took longest[/bold]")
         for name, took in recap.slowest(slow):
@@ -153,11 +150,3 @@ def print_summary(console: Console, recap: Recap, *, seconds: float, slow: int =
     for result in recap.failed:
         console.print()
         console.print(failure(result))
-
-
-def _named(result: TaskResult) -> str:
-    items = result.changed_items
-    if not items:
-        return ""
-    more = f" and {len(items) - _NAMED_ITEMS} more" if len(items) > _NAMED_ITEMS else ""
-    return f": {', '.join(items[:_NAMED_ITEMS])}{more}"
