@@ -20,8 +20,8 @@ MEMORY_MB = 4096
 CPUS = 2
 # A sample that is this much slower may be chance on a machine with neighbours.
 NOISE = 0.05
-# What counting every statement (pg_stat_statements) takes of the smallest lookups: five of fifty microseconds of
-# the server's time, as measured. Where there is more to do it does not show.
+# What counting every statement (pg_stat_statements) takes of the smallest lookups: five of fifty microseconds
+# of the server's time, as measured. Where there is more to do it does not show.
 STATISTICS = 0.05
 _CLIENTS_PER_CPU = 4
 # One unit of pgbench's scale is 100,000 accounts, 15 MB with their index.
