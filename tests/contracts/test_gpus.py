@@ -17,7 +17,9 @@ ROOT = repository_root()
 
 
 def test_ids_are_unique_and_architectures_known() -> None:
-    models = yaml.safe_load((ROOT / "group_vars/all/gpus.yml").read_text(encoding="utf-8"))["gpu_models"]
+    listed = yaml.safe_load((ROOT / "group_vars/all/gpus.yml").read_text(encoding="utf-8"))["gpu_models"]
+    assert set(listed) <= {*get_args(Architecture)} - {"unknown"}
+    models = [model for entries in listed.values() for model in entries]
     keys = [
         (pci_id, card)
         for model in models
@@ -25,7 +27,6 @@ def test_ids_are_unique_and_architectures_known() -> None:
         for card in model.get("subsystems", [""])
     ]
     assert [key for key, count in Counter(keys).items() if count > 1] == []
-    assert {model["architecture"] for model in models} <= {*get_args(Architecture)} - {"unknown"}
 
 
 def test_a_play_sees_the_same_models(tmp_path: Path) -> None:

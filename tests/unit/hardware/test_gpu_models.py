@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import Any
 
 import pytest
 
@@ -25,13 +24,17 @@ from rackwright.hardware.model import Architecture
 MODELS = known_gpus().all
 
 
-def entry(**changes: object) -> dict[str, Any]:
-    base = next(model for model in MODELS if model.model == "L4").model_dump()
+def ada(*entries: dict[str, object]) -> dict[str, object]:
+    return {"ada": list(entries)}
+
+
+def entry(**changes: object) -> dict[str, object]:
+    base = {"model": "L4", "ids": ["10de:27b8"], "capability": "8.9", "memory_gb": 24, "bandwidth_gbs": 300}
     return {**base, **changes}
 
 
 def test_ids_and_names_are_unique() -> None:
-    keys = [(pci_id, card) for model in MODELS for pci_id in model.ids for card in model.subsystems or [""]]
+    keys = [(pci_id, card) for model in MODELS for pci_id in model.ids for card in model.subsystems or ("",)]
     assert [key for key, count in Counter(keys).items() if count > 1] == []
     assert [name for name, count in Counter(model.model for model in MODELS).items() if count > 1] == []
 
@@ -175,17 +178,31 @@ def test_all_architectures_of_the_model_are_ordered() -> None:
 @pytest.mark.parametrize(
     ("wrong", "path"),
     [
-        ([entry(vram_mb="24 GB")], "gpu_models.0.vram_mb"),
-        ([entry(architecture="fermi")], "gpu_models.0.architecture"),
-        ([entry(ids=["10DE:27B8"])], "gpu_models.0.ids.0"),
-        ([entry(ids=[])], "gpu_models.0.ids"),
-        ([entry(extra=1)], "gpu_models.0.extra"),
-        ([entry(), entry(model="other")], "gpu_models.1"),
-        ([entry(), entry(ids=["10de:0001"])], "gpu_models.1"),
-        ("no list", "gpu_models"),
+        (ada(entry(vram_mb="24 GB")), "gpu_models.ada.0.vram_mb"),
+        (ada(entry(capability="8")), "gpu_models.ada.0.capability"),
+        (ada(entry(form="mxm")), "gpu_models.ada.0.form"),
+        (ada(entry(ids=["10DE:27B8"])), "gpu_models.ada.0.ids.0"),
+        (ada(entry(ids=[])), "gpu_models.ada.0.ids"),
+        (ada(entry(memory_gb=0)), "gpu_models.ada.0.memory_gb"),
+        (ada(entry(extra=1)), "gpu_models.ada.0.extra"),
+        (ada(entry(), entry(model="other")), "gpu_models.ada.1"),
+        (ada(entry(), entry(ids=["10de:0001"])), "gpu_models.ada.1"),
+        ({**ada(entry()), "hopper": [entry(ids=["10de:0001"])]}, "gpu_models.hopper.0"),
+        ({"fermi": [entry()]}, "gpu_models.fermi"),
+        ("no mapping", "gpu_models"),
     ],
 )
 def test_wrong_data_is_refused_with_its_path(wrong: object, path: str) -> None:
     with pytest.raises(FindingsError) as caught:
         load_gpus(wrong)
     assert path in [finding.variable for finding in caught.value.findings]
+
+
+def test_defaults_of_an_entry() -> None:
+    (model,) = load_gpus(ada(entry())).all
+    assert (model.vram_mb, model.vram_from) == (24 * 1024, "nominal")
+    assert (model.form, model.nvlink, model.mig) == ("pcie", False, False)
+    assert model.source == "NVIDIA, data sheet of the L4"
+    (model,) = load_gpus(ada(entry(model="GeForce X", vram_mb=23034, source=""))).all
+    assert (model.vram_mb, model.vram_from) == (23034, "driver")
+    assert model.source == "NVIDIA, specifications page of the GeForce X"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Literal
 
@@ -12,7 +13,7 @@ from pydantic import Field, TypeAdapter
 
 from rackwright.catalogue.findings import Finding, FindingsError
 from rackwright.catalogue.load import parse
-from rackwright.hardware.model import Architecture, Gpu
+from rackwright.hardware.model import Architecture, Gpu, Positive
 from rackwright.preflight.finding import HostFinding
 from rackwright.site.paths import repository_root
 from rackwright.site.variables import Strict
@@ -20,6 +21,10 @@ from rackwright.site.variables import Strict
 SOURCE = "group_vars/all/gpus.yml"
 NVIDIA = "10de"
 
+KnownArchitecture = Literal[
+    "kepler", "maxwell", "pascal", "volta", "turing", "ampere", "ada", "hopper", "blackwell"
+]
+Form = Literal["pcie", "sxm", "superchip"]
 PciId = Annotated[str, Field(pattern=r"^[0-9a-f]{4}:[0-9a-f]{4}$")]
 
 # The letters that the names of NVIDIA's chips begin with (the PCI ID database, nouveau's list of code names):
@@ -66,19 +71,52 @@ ARCHITECTURES: tuple[Architecture, ...] = (
 )
 
 
-class GpuModel(Strict):
-    """One model of GPU."""
+class Entry(Strict):
+    """One model of GPU as the file has it."""
 
     model: str
     ids: Annotated[list[PciId], Field(min_length=1)]
     subsystems: list[PciId] = Field(default=[], description="Only these cards of the ids; empty: all others.")
+    capability: Annotated[str, Field(pattern=r"^\d+\.\d$")]
+    memory_gb: Positive = Field(description="What the vendor sells it as.")
+    vram_mb: Positive | None = Field(default=None, description="What a workload can count on, in MiB.")
+    bandwidth_gbs: Positive = Field(description="Of its memory, in GB/s.")
+    form: Form = "pcie"
+    nvlink: bool = False
+    mig: bool = False
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class GpuModel:
+    """One model of GPU.
+
+    Attributes:
+        model: its name, as hardware.yml has it.
+        ids: PCI ids, `10de:2204`.
+        subsystems: the only cards of these ids that are meant; empty for all that no other model claims.
+        architecture: of its chip.
+        compute_capability: "8.6".
+        memory_gb: what the vendor sells it as.
+        vram_mb: what a workload can count on, in MiB.
+        vram_from: whether the driver reports that (`driver`) or it is memory_gb * 1024 (`nominal`).
+        bandwidth_gbs: of its memory, in GB/s.
+        form: how it is built in.
+        nvlink: whether it can be joined by NVLink.
+        mig: whether it can be partitioned by MIG.
+        source: where the figures come from.
+    """
+
+    model: str
+    ids: tuple[str, ...]
+    subsystems: tuple[str, ...]
     architecture: Architecture
-    compute_capability: Annotated[str, Field(pattern=r"^\d+\.\d$")]
-    memory_gb: Annotated[int, Field(ge=1)] = Field(description="What the vendor sells it as.")
-    vram_mb: Annotated[int, Field(ge=1)] = Field(description="What a workload can count on, in MiB.")
+    compute_capability: str
+    memory_gb: int
+    vram_mb: int
     vram_from: Literal["driver", "nominal"]
-    bandwidth_gbs: Annotated[int, Field(ge=1)] = Field(description="Of its memory, in GB/s.")
-    form: Literal["pcie", "sxm", "superchip"]
+    bandwidth_gbs: int
+    form: Form
     nvlink: bool
     mig: bool
     source: str
@@ -99,7 +137,28 @@ class GpuModel(Strict):
         return has_fp4(self.architecture)
 
 
-_MODELS = TypeAdapter(list[GpuModel])
+# What the file may name: an architecture that is not known has no models.
+_MODELS = TypeAdapter(dict[KnownArchitecture, list[Entry]])
+
+
+def _model(architecture: Architecture, entry: Entry) -> GpuModel:
+    consumer = entry.model.startswith(("GeForce", "TITAN"))
+    return GpuModel(
+        model=entry.model,
+        ids=tuple(entry.ids),
+        subsystems=tuple(entry.subsystems),
+        architecture=architecture,
+        compute_capability=entry.capability,
+        memory_gb=entry.memory_gb,
+        vram_mb=entry.vram_mb or entry.memory_gb * 1024,
+        vram_from="driver" if entry.vram_mb else "nominal",
+        bandwidth_gbs=entry.bandwidth_gbs,
+        form=entry.form,
+        nvlink=entry.nvlink,
+        mig=entry.mig,
+        source=entry.source
+        or f"NVIDIA, {'specifications page' if consumer else 'data sheet'} of the {entry.model}",
+    )
 
 
 def has_bf16(architecture: Architecture) -> bool:
@@ -149,7 +208,7 @@ class GpuModels:
 
 
 def _keys(model: GpuModel) -> list[tuple[str, str]]:
-    return [(pci_id, sub) for pci_id in model.ids for sub in model.subsystems or [""]]
+    return [(pci_id, sub) for pci_id in model.ids for sub in model.subsystems or ("",)]
 
 
 def load_gpus(gpu_models: object) -> GpuModels:
@@ -159,23 +218,28 @@ def load_gpus(gpu_models: object) -> GpuModels:
         FindingsError: anything in it is wrong; holds every finding.
     """
     findings: list[Finding] = []
-    models = parse(_MODELS, "gpu_models", gpu_models, findings) or []
-    findings.extend(_shared(models))
+    entries = parse(_MODELS, "gpu_models", gpu_models, findings) or {}
+    placed = {
+        f"gpu_models.{architecture}.{number}": _model(architecture, entry)
+        for architecture, listed in entries.items()
+        for number, entry in enumerate(listed)
+    }
+    findings.extend(_shared(placed))
     if findings:
         raise FindingsError(findings)
-    return GpuModels(models)
+    return GpuModels(placed.values())
 
 
-def _shared(models: Iterable[GpuModel]) -> Iterator[Finding]:
+def _shared(placed: Mapping[str, GpuModel]) -> Iterator[Finding]:
     """Yield what two models claim: a name or an id stands for one of them."""
-    owners: dict[object, int] = {}
-    for number, model in enumerate(models):
+    owners: dict[object, str] = {}
+    for place, model in placed.items():
         for claim in (model.model, *_keys(model)):
-            if owners.setdefault(claim, number) != number:
+            if owners.setdefault(claim, place) != place:
                 yield Finding(
-                    f"gpu_models.{number}",
+                    place,
                     f"{model.model}: {claim if isinstance(claim, str) else ' '.join(claim).strip()}",
-                    f"entry {owners[claim]} has it already: a name or an id stands for one model",
+                    f"{owners[claim]} has it already: a name or an id stands for one model",
                     "remove it from one of them, or tell the cards apart by `subsystems`",
                     where=SOURCE,
                 )
