@@ -99,7 +99,7 @@ class _Room:
 
     def find(self, models: Models, key: str, wish: Wish) -> Plan | Misfit:
         """Return a place for a model: on the fewest GPUs that have room, else in the machine's memory."""
-        result: Plan | Misfit = Misfit(key, "no GPU has room, and no memory is left for it", None)
+        reasons: list[str] = []
         wish = replace(wish, share=1.0)
         ordered = sorted(self._free, reverse=True)
         for count, free in enumerate(ordered, 1):
@@ -109,12 +109,13 @@ class _Room:
             found = fit(models, key, Machine(gpus, 0), wish)
             if isinstance(found, Plan):
                 return found
-            result = found
-        if self._ram > 0:
-            found = fit(models, key, Machine(None, self._ram), wish)
-            if isinstance(found, Plan) or not ordered:
-                return found
-        return result
+            reasons = [found.reason]
+        if ordered and not reasons:
+            reasons = ["no GPU has room left"]
+        found = fit(models, key, Machine(None, self._ram), wish)
+        if isinstance(found, Plan):
+            return found
+        return Misfit(key, "; without a GPU: ".join([*reasons, found.reason]), found.nearest)
 
     def take(self, plan: Plan) -> tuple[int, ...]:
         """Take a plan's room; return the numbers of its GPUs."""
