@@ -100,6 +100,8 @@ def _files(result: Mapping[str, Any]) -> Found:
 
 
 def _file_action(reason: str) -> str:
+    if reason == "missing":
+        return "created"
     return next((action for action in ("created", "removed") if reason.startswith(action)), "changed")
 
 

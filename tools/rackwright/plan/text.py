@@ -27,7 +27,7 @@ _STYLES = {
     "restarted": "bold yellow",
     "recreated": "bold yellow",
 }
-_PLURALS = {"database": "database objects", "firewall": "firewall entries"}
+_PLURALS = {"database": "database objects", "firewall": "flows"}
 
 
 def print_plan(console: Console, plan: Plan, *, diff: bool = False) -> None:
@@ -83,9 +83,9 @@ def _longest(downtimes: Sequence[Downtime]) -> str:
 
 
 def _downtime(entry: Downtime) -> Text:
-    affects = (
-        f"; {', '.join(entry.affects)} wait{_s(len(entry.affects), 's', '')} for it" if entry.affects else ""
-    )
+    affects = ""
+    if entry.affects:
+        affects = f"; {', '.join(entry.affects)} {'waits' if len(entry.affects) == 1 else 'wait'} for it"
     return Text.assemble(
         "            ",
         (f"{entry.service} on {entry.host}", "yellow"),
@@ -134,11 +134,19 @@ def _line(action: str, name: str, detail: str) -> Text:
 
 
 def _detail(item: Item) -> str:
-    if item.diff is None or item.kind not in ("file", "firewall"):
-        return item.detail
+    """Say why, without what the action says already, and how much of a file."""
+    said = item.detail.removeprefix(item.action).removeprefix(", ") if item.kind != "unit" else item.detail
+    if said == "content":
+        said = ""
+    # Of a directory or a link the difference is its kind and its rights.
+    if (
+        item.diff is None
+        or item.kind not in ("file", "firewall")
+        or "absent\n" in (item.diff.before, item.diff.after)
+    ):
+        return said
     plus, minus = counted_lines(item.diff)
-    lines = f"+{plus} -{minus} lines"
-    return lines if item.detail in ("content", "created", "removed", "") else f"{item.detail}, {lines}"
+    return f"{said}, +{plus} -{minus} lines" if said else f"+{plus} -{minus} lines"
 
 
 def counted_lines(diff: Difference) -> tuple[int, int]:
@@ -156,5 +164,5 @@ def diff_lines(diff: Difference) -> Iterator[Text]:
             yield Text(f"        {line}", style=style)
 
 
-def _s(number: int, many: str = "s", one: str = "") -> str:
-    return one if number == 1 else many
+def _s(number: int) -> str:
+    return "" if number == 1 else "s"
