@@ -160,6 +160,29 @@ def test_a_wrong_answer_is_told_at_once_and_asked_again(
 
 
 @pytest.mark.usefixtures("terminal")
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("size: tiny", "size = tiny"),
+        ("hosts: server1", "hosts = server1"),
+        ("hosts: [{name: server1}]", "hosts.0.address = (absent)"),
+        ("ssh: root", "ssh = root"),
+        ("sise: small", "`sise` is no key here"),
+        ("[small]", "a mapping of answers"),
+        ("size: [", "cannot be read"),
+    ],
+)
+def test_a_wrong_file_of_answers_is_refused_before_anything_is_asked(
+    init: Callable[..., Result], tmp_path: Path, text: str, told: str
+) -> None:
+    (tmp_path / "answers.yml").write_text(text, encoding="utf-8")
+    result = init(f"--answers={tmp_path / 'answers.yml'}", talk="")
+    assert isinstance(result.exception, RackwrightError)
+    assert told in result.exception.message
+    assert "Name of the site" not in result.output
+
+
+@pytest.mark.usefixtures("terminal")
 def test_a_name_that_is_taken_is_told_at_once(init: Callable[..., Result], sites: Path) -> None:
     (sites / "first").mkdir(parents=True)
     result = init(talk="first\n")

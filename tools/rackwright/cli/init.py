@@ -83,7 +83,7 @@ def command(
     all of it or nothing; never writes over a site that is there.
     """
     from rackwright.cli.tables import console  # noqa: PLC0415 - `--help` starts faster without all this
-    from rackwright.init.answers import parse_answers, read_answers  # noqa: PLC0415
+    from rackwright.init.answers import parse_answers, read_answers, refuse_wrong  # noqa: PLC0415
     from rackwright.init.create import create, default_target, prepare, read_hardware  # noqa: PLC0415
     from rackwright.init.summary import show_draft, show_written, shown  # noqa: PLC0415
 
@@ -95,6 +95,7 @@ def command(
     if asks:
         from rackwright.init.wizard import converse  # noqa: PLC0415
 
+        refuse_wrong(given, str(answers_file or ""))
         given = converse(given, lambda site: (output or default_target(site)).exists())
     else:
         given = _complete(given)

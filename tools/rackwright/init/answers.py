@@ -122,6 +122,21 @@ def parse_answers(values: object, where: str = "") -> Answers:
     return answers
 
 
+def refuse_wrong(values: object, where: str = "") -> None:
+    """Refuse answers that are wrong as far as they go; what is absent can still be asked.
+
+    Raises:
+        FindingsError: As `parse_answers`.
+    """
+    findings: list[Finding] = []
+    parse(_ANSWERS, "", values, findings)
+    wrong = [_named(finding, where) for finding in findings]
+    asked = set(Answers.model_fields)
+    wrong = [item for item in wrong if not (item.value == "(absent)" and item.variable in asked)]
+    if wrong:
+        raise FindingsError(wrong)
+
+
 def read_answers(path: Path) -> dict[str, Any]:
     """Return the data of an answers' file, not checked yet; paths in it are made absolute.
 
