@@ -92,6 +92,8 @@ def test_a_machine_without_gpu() -> None:
     assert hardware.system.virtualization == "container"
     assert hardware.memory_mb == 24105
     assert (hardware.cpu.cores, hardware.cpu.threads) == (2, 2)
+    # The kernel's account of the only node is a moment's in this virtual machine.
+    assert [(node.cpus, node.memory_mb) for node in hardware.numa] == [("0-1", 24105)]
     assert [(disk.name, disk.kind, disk.size_gb) for disk in hardware.disks] == [("vda", "virtual", 275)]
     assert [(entry.name, entry.speed_mbps) for entry in hardware.network] == [("eth0", None)]
     assert [(entry.mount, entry.type) for entry in hardware.filesystems] == [("/", "overlay")]
@@ -112,7 +114,10 @@ def test_a_workstation() -> None:
 
 def test_a_server_with_two_networks_and_a_disk_for_data() -> None:
     hardware, _ = hardware_of("l40s-2", raw("l40s-2"))
-    assert [node.cpus for node in hardware.numa] == ["0-31,64-95", "32-63,96-127"]
+    assert [(node.cpus, node.memory_mb) for node in hardware.numa] == [
+        ("0-31,64-95", 385932),
+        ("32-63,96-127", 385932),
+    ]
     assert data_disk_kind(hardware) == "hdd"
     found = data_filesystem(hardware)
     assert found is not None

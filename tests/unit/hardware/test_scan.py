@@ -48,7 +48,7 @@ def answered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *events: Mapping[s
     for one in events:
         recap.feed(one)
     log = tmp_path / "output.log"
-    log.write_text("ERROR! the field 'hosts' is required\n")
+    log.write_text("\x1b[0;31mERROR! the field 'hosts' is required\x1b[0m\n")
     monkeypatch.setattr(
         scan, "run_playbook", lambda *_a, **_k: Run("playbooks/scan.yml", "successful", 0, 1.0, recap, log)
     )
@@ -153,7 +153,7 @@ def test_a_run_without_hosts_is_an_error(site: Path, tmp_path: Path, monkeypatch
     answered(monkeypatch, tmp_path)
     done = run(site)
     assert isinstance(done.exception, RackwrightError)
-    assert "no host was asked" in done.exception.message
+    assert "no host was asked (successful): ERROR! the field" in done.exception.message
 
 
 def test_the_table_keeps_to_its_width(site: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -40,13 +40,13 @@ def hardware_of(
         asked = gpu_facts.ask(raw["programs"])
         devices = _own(devices, asked, raw, contained=system.virtualization == "container")
         loaded = smi.driver_version(raw["texts"]["nvidia_driver"])
-        cpus = int(raw["cpus"])
+        cpus, memory = int(raw["cpus"]), machine.memory_mb(raw["texts"]["meminfo"])
         lscpu = raw["programs"]["lscpu"]
         hardware = Hardware(
             system=system,
             cpu=machine.cpu(lscpu["out"] if lscpu["rc"] == 0 else "", cpus),
-            memory_mb=machine.memory_mb(raw["texts"]["meminfo"]),
-            numa=machine.numa(raw["numa"]),
+            memory_mb=memory,
+            numa=machine.numa(raw["numa"], memory),
             disks=machine.disks(raw["disks"]),
             filesystems=machine.filesystems(raw["mounts"]),
             network=machine.network(raw["interfaces"]),

@@ -74,8 +74,13 @@ def memory_mb(meminfo: str) -> int:
     return int(match[1]) // 1024
 
 
-def numa(nodes: Iterable[Mapping[str, str]]) -> list[NumaNode]:
+def numa(nodes: Iterable[Mapping[str, str]], machine_mb: int) -> list[NumaNode]:
     """Return the NUMA nodes, by number.
+
+    Args:
+        nodes: as the kernel tells them.
+        machine_mb: memory of the machine in MiB; it is that of an only node, whose own account goes up and
+            down in a virtual machine that gets and gives memory.
 
     Raises:
         ReadingError: a node's memory is not told.
@@ -92,6 +97,8 @@ def numa(nodes: Iterable[Mapping[str, str]]) -> list[NumaNode]:
                 memory_mb=int(match[1]) // 1024,
             )
         )
+    if len(found) == 1:
+        return [found[0].model_copy(update={"memory_mb": machine_mb})]
     return sorted(found, key=lambda node: node.node)
 
 

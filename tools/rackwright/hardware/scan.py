@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -66,7 +67,7 @@ def scan_site(
     run = run_playbook(PLAYBOOK, inventories, arguments=["--limit", limit] if limit else [])
     found = [_of_result(result, inventories) for result in run.recap.results]
     if not found:
-        tail = run.log.read_text(encoding="utf-8")[-1500:].strip()
+        tail = re.sub(r"\x1b\[[0-9;]*m", "", run.log.read_text(encoding="utf-8")[-1500:]).strip()
         raise RackwrightError(
             f"no host was asked ({run.status}): {tail}",
             hint=f"check the inventory and --limit; the run's output is in {run.log}",
