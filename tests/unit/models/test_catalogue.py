@@ -78,7 +78,7 @@ def test_compatibility_knows_every_method(models: Models) -> None:
 def test_no_registry_is_named_in_the_data(raw: dict[str, Any]) -> None:
     for key, model in raw["models"].items():
         for name, build in model["builds"].items():
-            assert not any("://" in str(value) for value in build.values()), f"{key} {name}"
+            assert "://" not in str(build), f"{key} {name}"
 
 
 BAD = [
@@ -129,10 +129,10 @@ BAD = [
         lambda d: d["models"]["qwen3-8b"]["builds"].update(q9={"ollama": "qwen3:8b"}),
         "builds.q9",
     ),
-    ("a build from nowhere", lambda d: d["models"]["qwen3-8b"]["builds"].update(q4_k_m={}), "builds.q4_k_m"),
+    ("a build from nowhere", lambda d: d["models"]["qwen3-8b"]["builds"].update(awq={}), "builds.awq"),
     (
         "an address for a repository",
-        lambda d: d["models"]["qwen3-8b"]["builds"]["bf16"].update(hub="https://example.org/a/b"),
+        lambda d: d["models"]["qwen3-8b"]["builds"].update(bf16={"hub": "https://example.org/a/b"}),
         "builds.bf16.hub",
     ),
     ("an unknown purpose", lambda d: d["models"]["qwen3-8b"].update(purposes=["talk"]), "purposes"),
@@ -156,3 +156,17 @@ def test_an_unknown_model_names_its_neighbours(models: Models) -> None:
     with pytest.raises(RackwrightError) as caught:
         find_model(models, "qwen3-8")
     assert "qwen3-8b" in str(caught.value.hint)
+
+
+def test_short_forms_are_written_out(models: Models) -> None:
+    model = models.models["qwen3-8b"]
+    assert (model.parameters.total, model.parameters.active) == (8.2, 8.2)
+    finest = model.builds["q5_k_m"]
+    assert finest.names() == {"huggingface": "Qwen/Qwen3-8B-GGUF", "modelscope": "Qwen/Qwen3-8B-GGUF"}
+    assert finest.files == "*q5_k_m*.gguf"
+    assert model.builds["q4_k_m"].names()["ollama"] == "qwen3:8b-q4_K_M"
+    assert model.builds["awq"].names() == {
+        "huggingface": "Qwen/Qwen3-8B-AWQ",
+        "modelscope": "Qwen/Qwen3-8B-AWQ",
+    }
+    assert set(models.models["llama3.3-70b"].builds["awq"].names()) == {"huggingface"}

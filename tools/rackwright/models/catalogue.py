@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 from rackwright.catalogue.findings import Finding, FindingsError, short
 from rackwright.catalogue.load import parse
 from rackwright.errors import RackwrightError
+from rackwright.models.brief import written_out
 from rackwright.models.count import active_count, billions, count
 from rackwright.models.model import MODEL_KEY, Architecture, Model, Models, Quantisation
 from rackwright.site.paths import repository_root
@@ -36,7 +37,11 @@ def load_models(models: object, quantisations: object) -> Models:
     """
     findings: list[Finding] = []
     known = _parse_all(_QUANTISATION, "model_quantisations", quantisations, findings)
-    parsed = _parse_all(_MODEL, "models", models, findings)
+    formats = {name: each.format for name, each in known.items()}
+    written = models
+    if isinstance(models, Mapping):
+        written = {key: written_out(model, formats) for key, model in models.items()}
+    parsed = _parse_all(_MODEL, "models", written, findings)
     for key, model in parsed.items():
         findings += _findings(key, model, known)
     if findings:

@@ -101,7 +101,7 @@ class Architecture(Strict):
     head_size: Positive
     ffn: Positive = Field(description="Size of a dense feed-forward layer.")
     vocabulary: Positive
-    tied: bool = Field(description="Input and output embeddings are one matrix.")
+    tied: bool = Field(default=False, description="Input and output embeddings are one matrix.")
     bias: bool = Field(default=False, description="The query, key and value matrices have a bias.")
     gate: bool = Field(default=False, description="The query matrix is doubled to gate the output.")
     gated: bool = Field(default=True, description="The feed-forward layer has a gate.")

@@ -116,7 +116,7 @@ def _wanted(files: list[RemoteFile], pattern: str | None) -> Iterator[RemoteFile
     for each in files:
         name = each.path.rsplit("/", 1)[-1]
         if pattern is not None:
-            if fnmatch(each.path, pattern) or name.upper().startswith("LICENSE"):
+            if fnmatch(each.path.lower(), pattern.lower()) or name.upper().startswith("LICENSE"):
                 yield each
         elif not any(fnmatch(each.path, unwanted) for unwanted in left_out):
             yield each
