@@ -8,14 +8,18 @@ from fractions import Fraction
 # One memory-hungry operation per process; half of them hash, which may use hash_mem_multiplier (2.0)
 # times work_mem, the other half sort: 1.5 on average.
 OPERATIONS = Fraction(3, 2)
+_HALVES = 3
 # What a connection takes before it has done anything: process, catalogue caches, plan cache.
 CONNECTION_MB = 4
 # Shared memory beside the buffers (locks, statistics), enough for the descriptors of a pool of 4 GB too.
 BASE_MB = 32
-# The descriptors and hash entries of a larger pool: about 0.8 % of it.
-DESCRIPTORS = Fraction(1, 128)
+# The descriptors and hash entries of a larger pool: about 0.8 % of it, one part of so many.
+DESCRIPTORS = 128
 SMALLEST_WORK_MEM_MB = 1
-LARGEST_WORK_MEM_MB = 2048
+# One sort never gets more than the larger of these and its connection's part of the buffers: what is left
+# serves all as page cache.
+USUAL_WORK_MEM_MB = 64
+LARGEST_WORK_MEM_MB = 1024
 LARGEST_MAINTENANCE_MB = 8192
 LARGEST_AUTOVACUUM_MB = 1024
 LARGEST_WAL_BUFFERS_MB = 16
@@ -50,15 +54,15 @@ class MemoryPlan:
     @property
     def shared_mb(self) -> int:
         """The shared memory segment, in MB."""
-        descriptors = int(self.shared_buffers * DESCRIPTORS)
+        descriptors = self.shared_buffers // DESCRIPTORS
         return self.shared_buffers + self.wal_buffers + max(BASE_MB, descriptors)
 
     @property
     def worst_case_mb(self) -> int:
         """All parts at once, in MB, rounded up."""
-        working = self.connections * CONNECTION_MB + self.processes * OPERATIONS * self.work
+        working = -(-self.processes * _HALVES * self.work // 2)
         maintaining = self.maintenance + self.workers * self.autovacuum
-        return -int(-(self.shared_mb + working + maintaining) // 1)
+        return self.shared_mb + self.connections * CONNECTION_MB + working + maintaining
 
 
 def autovacuum_workers(cpus: int) -> int:
@@ -81,10 +85,11 @@ def plan_memory(memory_mb: int, cpus: int, connections: int) -> MemoryPlan:
         work=0,
     )
     left = max(0, memory_mb - fixed.worst_case_mb)
-    work = int(left / (fixed.processes * OPERATIONS))
+    work = left * 2 // (fixed.processes * _HALVES)
     if work >= _WHOLE_MB_BELOW:  # multiples of 4: numbers that a person can compare
         work = work // _STEP_MB * _STEP_MB
-    return replace(fixed, work=min(work, LARGEST_WORK_MEM_MB))
+    most = max(USUAL_WORK_MEM_MB, shared_buffers // connections)
+    return replace(fixed, work=min(work, most, LARGEST_WORK_MEM_MB))
 
 
 def smallest_memory_mb(cpus: int, connections: int) -> int:
@@ -104,7 +109,9 @@ def smallest_memory_mb(cpus: int, connections: int) -> int:
 
 def most_connections(memory_mb: int, cpus: int) -> int:
     """The most connections that the share holds; 0 when it holds none."""
-    connections = 0
-    while plan_memory(memory_mb, cpus, connections + 1).work >= SMALLEST_WORK_MEM_MB:
-        connections += 1
-    return connections
+    low, high = 0, max(1, memory_mb // CONNECTION_MB + 1)
+    while high - low > 1:
+        middle = (low + high) // 2
+        fits = plan_memory(memory_mb, cpus, middle).work >= SMALLEST_WORK_MEM_MB
+        low, high = (middle, high) if fits else (low, middle)
+    return low

@@ -69,7 +69,8 @@ def memory_parameters(memory_mb: int, cpus: int, plan: MemoryPlan) -> dict[str, 
         "work_mem": Explained(
             plan.work,
             "MB",
-            "what all else leaves / ((connections + cpus) x operations), at most 2 GB",
+            "what all else leaves / ((connections + cpus) x operations), at most 64 MB, or "
+            "shared_buffers / connections where that is more, and 1 GB",
             work_inputs,
             _OURS,
         ),

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
-from rackwright.errors import RackwrightError
 from rackwright.sizing.explained import Explained, Scalar
+from rackwright.sizing.refusal import Change, RefusedError
 from rackwright.sizing.units import redis_memory
 
 # Process, allocator, output buffers, the append-only file's buffer, TLS sessions.
@@ -55,15 +55,16 @@ def size_redis(memory_mb: int, cpus: int) -> RedisSettings:
         cpus: the cores it plans its threads for.
 
     Raises:
-        RackwrightError: when less than 16 MB would be left for data; the hint names the share needed.
+        RefusedError: when less than 16 MB would be left for data; the hint names the share needed.
     """
     factor = 1 + COPY_AND_FRAGMENTATION
     data = int((memory_mb - BASE_MB) / factor)
     if data < SMALLEST_DATA_MB or cpus < 1:
         enough = BASE_MB - int(-(SMALLEST_DATA_MB * factor) // 1)
-        raise RackwrightError(
+        text = f"raise services.redis.memory.minimum_mb to {enough}"
+        raise RefusedError(
             f"Redis's budget is {memory_mb} MB and {cpus} cores: it needs {enough} MB and one core at least",
-            hint=f"raise services.redis.memory.minimum_mb to {enough}, or give the host more memory",
+            [Change("services.redis.memory.minimum_mb", enough, text)],
         )
     threads = min(8, cpus // 2) if cpus >= _IO_THREADS_FROM_CPUS else 1
     inputs: dict[str, Scalar] = {
