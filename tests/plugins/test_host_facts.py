@@ -85,7 +85,19 @@ def test_this_machine(run_module: Callable[..., dict[str, Any]]) -> None:
         "is_container",
         "data_disk_rotational",
         "systemd",
+        "converged",
     }
     assert facts["memory_mb"] > 0
     assert facts["cpus"] > 0
     assert facts["is_container"] == (facts["virtualization"] == "container")
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_what_a_first_run_leaves_behind(
+    facts: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: bool
+) -> None:
+    mark = tmp_path / "firewall.applied"
+    if there:
+        mark.write_text("")
+    monkeypatch.setattr(facts, "CONVERGED", mark)
+    assert facts.collect("/")["converged"] is there
