@@ -15,7 +15,7 @@ from rackwright.site.paths import repository_root
 pytestmark = pytest.mark.lab
 
 # init, a bare machine's first converge with everything on it, plan, smoke.
-SECONDS = 900
+SECONDS = 1800
 
 
 def rackwright(*arguments: str, status: int = 0) -> str:
