@@ -11,7 +11,7 @@ from rackwright.bench.preflight import HOSTS, fifty_hosts
 from rackwright.lab.inventory import read_lab
 from rackwright.lab.status import lab_status
 from rackwright.operations.runner import run_playbook
-from rackwright.preflight.run import ACTION, PLAYBOOK, SKIPPED_TAGS, answers_of
+from rackwright.preflight.run import ACTION, PLAYBOOK, SKIPPED_TAGS, answers_of, forks
 from rackwright.site.inventory import load_inventory
 from rackwright.site.paths import repository_root
 
@@ -35,7 +35,7 @@ def test_fifty_hosts_in_one_parallel_pass(tmp_path: Path) -> None:
     if any(entry.state != "running" for entry in lab_status(read_lab([LAB]))):
         pytest.skip("the lab of inventories/lab is not up: make demo")
     sources = [LAB, fifty_hosts(tmp_path, [LAB])]
-    arguments = ["--forks", str(HOSTS), "--skip-tags", SKIPPED_TAGS]
+    arguments = ["--forks", str(forks(HOSTS)), "--skip-tags", SKIPPED_TAGS]
     run = run_playbook(PLAYBOOK, sources, arguments=arguments)
     # One call for each host, and nothing else.
     assert Counter(result.action.rpartition(".")[2] for result in run.recap.results) == {ACTION: HOSTS}

@@ -283,6 +283,7 @@ PROBLEMS = [
     ("REMOTE HOST IDENTIFICATION HAS CHANGED!\nHost key verification failed.", "reachable", "another"),
     ("kex_exchange_identification: Connection closed by remote host", "reachable", "closes the connection"),
     ("sudo: a password is required", "sudo", "may not become root"),
+    ("Timeout (17s) waiting for privilege escalation prompt:", "sudo", "in time"),
     ("Missing sudo password", "sudo", "may not become root"),
     ("rackwright is not in the sudoers file.", "sudo", "may not become root"),
     ("/bin/sh: 1: sudo: not found", "sudo", "not installed"),

@@ -73,6 +73,13 @@ _REASONS: tuple[tuple[str, str, str, str, str], ...] = (
         "check address, cabling and routes, and that management_sources has the control node",
     ),
     (
+        r"waiting for privilege escalation prompt",
+        "sudo",
+        "sudo does not answer in time",
+        "sudo without a password",
+        "try `sudo -n true` there: it waits for a name server, or this or that machine is overloaded",
+    ),
+    (
         r"timed out|Timeout|did not respond|timeout",
         "reachable",
         "it does not answer in time",

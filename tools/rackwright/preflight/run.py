@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +19,9 @@ PLAYBOOK = "playbooks/preflight.yml"
 ACTION = "host_preflight"
 # Judged here: the input before, the hosts after.
 SKIPPED_TAGS = "preflight_input,preflight_report"
-# One process for each host that is asked at the same time; more would only wait for one another.
-MOST_AT_ONCE = 100
+# Hosts asked at the same time, for each core of the control node: opening a connection takes it some time, and
+# with more of them at once the last would run into the limit of ansible.cfg's `timeout`.
+AT_ONCE_PER_CORE = 16
 
 
 @dataclass(frozen=True)
@@ -56,8 +58,7 @@ def look_at_hosts(sources: Sequence[Path], limit: str | None = None) -> Report:
     """
     inventory = load_inventory(sources)
     subjects = subjects_of(inventory)
-    forks = max(1, min(len(subjects), MOST_AT_ONCE))
-    arguments = ["--forks", str(forks), "--skip-tags", SKIPPED_TAGS]
+    arguments = ["--forks", str(forks(len(subjects))), "--skip-tags", SKIPPED_TAGS]
     run = run_playbook(PLAYBOOK, sources, arguments=[*arguments, *(["--limit", limit] if limit else [])])
     answers = answers_of(run, tuple(subjects))
     if not answers:
@@ -68,6 +69,11 @@ def look_at_hosts(sources: Sequence[Path], limit: str | None = None) -> Report:
     findings = judge(subjects, answers, accepted(inventory))
     site = str(inventory.site_variables()["site_name"])
     return Report(site, tuple(findings), len(answers), run.seconds)
+
+
+def forks(hosts: int) -> int:
+    """Return how many hosts are asked at the same time."""
+    return max(1, min(hosts, AT_ONCE_PER_CORE * (os.cpu_count() or 1)))
 
 
 def answers_of(run: Run, hosts: Sequence[str]) -> list[Answer]:
