@@ -74,7 +74,9 @@ def _print(reports: list[HostReport], explain: bool) -> None:
 
     for report in reports:
         if report.sizing is not None:
-            console().print(_table(report.name, report.sizing, explain))
+            # Not the table's title, which would be folded to the table's width.
+            console().print(_title(report.name, report.sizing), style="bold", markup=False)
+            console().print(_table(report.sizing, explain))
 
 
 def _title(name: str, sizing: HostSizing) -> str:
@@ -88,10 +90,10 @@ def _title(name: str, sizing: HostSizing) -> str:
     return f"{title}; tier {sizing.request.intent.tier}"
 
 
-def _table(name: str, sizing: HostSizing, explain: bool) -> Table:
+def _table(sizing: HostSizing, explain: bool) -> Table:
     from rich.table import Table  # noqa: PLC0415
 
-    table = Table(title=_title(name, sizing), title_justify="left", title_style="bold")
+    table = Table()
     table.add_column("Service", style="bold", no_wrap=True)
     table.add_column("Setting", overflow="fold", max_width=32)
     table.add_column("Value", justify="right", style="cyan", no_wrap=True)
