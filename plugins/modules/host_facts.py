@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import re
@@ -153,11 +154,10 @@ def main() -> None:
     facts = collect(module.params["data_path"])
     told: dict[str, Any] = {"host_facts": facts}
     if sys.argv[1:] == ["verify"]:
-        lasting = not module.check_mode
-        told["rackwright_state"] = {
-            "salt": verified.salt(verified.directory(), make=lasting),
-            "verified": verified.verified(verified.directory(), tidy=lasting),
-        }
+        state, lasting = verified.directory(), not module.check_mode
+        # As text: what is deeper is copied and wrapped for every task.
+        held = json.dumps(verified.verified(state, tidy=lasting))
+        told["rackwright_state"] = {"salt": verified.salt(state, make=lasting), "verified": held}
     module.exit_json(changed=False, ansible_facts=told, invocation={})
 
 

@@ -51,6 +51,9 @@ def test_results_are_those_of_modules_that_ansible_sends(host: Host, tmp_path: P
     again, _ = host.run(*tasks)
     assert laid_down(host) == 0
     assert started(host) == 2
+    for results in (plain, first, again):
+        # What check mode foresees is noted under the name of the run.
+        assert results[1].pop("ansible_facts")["rackwright_foreseen"]["paths"]
     assert plain == first == again
 
 

@@ -79,7 +79,7 @@ def believed(variables: Mapping[str, Any] | None) -> dict[str, Any]:
     host = str((variables or {}).get("inventory_hostname", ""))
     if _run.everything or host in _run.hosts or not 0 <= time.monotonic() - state.get("at", -LASTS) <= LASTS:
         return {}
-    return dict(state.get("verified") or {})
+    return dict(json.loads(state.get("verified") or "{}"))
 
 
 def digest(variables: Mapping[str, Any] | None, *parts: str) -> str:
