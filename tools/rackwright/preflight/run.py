@@ -19,7 +19,7 @@ PLAYBOOK = "playbooks/preflight.yml"
 ACTION = "host_preflight"
 # Judged here: the input before, the hosts after.
 SKIPPED_TAGS = "preflight_input,preflight_report"
-# Hosts asked at the same time, for each core of the control node: it needs some time to open a connection, and
+# Hosts asked at the same time, for each core of the control node: opening connections takes time, and
 # with more of them at once the last would run into the limit of ansible.cfg (`timeout`).
 AT_ONCE_PER_CORE = 16
 
