@@ -46,7 +46,7 @@ class ActionModule(ResidentModules):
             return {**result, **confirmation, "msg": late, "changed": False}
         return {
             **result,
-            **self._explain(error, seconds, deadline, task_vars),
+            **self._explain(arguments, error, deadline, task_vars),
             "failed": True,
             "changed": False,
         }
@@ -95,14 +95,15 @@ class ActionModule(ResidentModules):
         )
 
     def _explain(
-        self, error: str, seconds: float, deadline: float, task_vars: dict[str, Any] | None
+        self, arguments: dict[str, Any], error: str, deadline: float, task_vars: dict[str, Any] | None
     ) -> dict[str, Any]:
         """Waits for the host's own way back and says how it ended."""
+        seconds = float(arguments.get("rollback_seconds", DEFAULT_ROLLBACK))
         message = f"{self._advice(error)} "
         time.sleep(max(0.0, deadline - time.monotonic()) + GRACE)
         try:
             self._connection.reset()
-            status = self._call({**self._task.args, "phase": "status"}, task_vars)
+            status = self._call({**arguments, "phase": "status"}, task_vars)
         except AnsibleError as failure:
             return {
                 "msg": f"{message}The host does not answer {seconds:g} s later either: {failure}. It has a "

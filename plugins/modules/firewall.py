@@ -36,6 +36,12 @@ options:
     description: Text of C(rackwright-firewall.service), which loads the file at boot.
     type: str
     required: true
+  ruleset_template:
+    description: The role's template that O(ruleset) is rendered from; read by the action plugin.
+    type: str
+  unit_template:
+    description: The role's template that O(unit) is rendered from; read by the action plugin.
+    type: str
   rollback_seconds:
     description: How long the host waits for the confirmation, in seconds.
     type: int

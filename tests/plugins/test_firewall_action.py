@@ -120,3 +120,26 @@ def test_the_second_half_is_nobody_elses(controller: Controller, key: str) -> No
     result = controller.run(**ARGUMENTS, **{key: "confirm"})
     assert result["failed"]
     assert controller.calls == []
+
+
+def test_templates_are_rendered_before_the_host_is_asked(
+    controller: Controller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[str, str]] = []
+
+    def rendered(_action: object, name: str, dest: str, _variables: dict[str, Any]) -> str:
+        seen.append((name, dest))
+        return f"text of {name}"
+
+    monkeypatch.setattr(controller.module, "rendered", rendered)
+    # Lost after the change, so that every phase is gone through.
+    controller.run(
+        *(LOADED, UNREACHABLE),
+        last={"changed": False, "rolled_back": True},
+        **{"ruleset_template": "a.j2", "unit_template": "b.j2", "rollback_seconds": 5},
+    )
+    assert [call.get("phase") for call in controller.calls] == [None, "confirm", "status"]
+    for call in controller.calls:
+        assert (call["ruleset"], call["unit"]) == ("text of a.j2", "text of b.j2")
+        assert not {"ruleset_template", "unit_template"} & set(call)
+    assert [name for name, _ in seen] == ["a.j2", "b.j2"]
