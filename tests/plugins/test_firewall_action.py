@@ -136,7 +136,9 @@ def test_templates_are_rendered_before_the_host_is_asked(
     controller.run(
         *(LOADED, UNREACHABLE),
         last={"changed": False, "rolled_back": True},
-        **{"ruleset_template": "a.j2", "unit_template": "b.j2", "rollback_seconds": 5},
+        ruleset_template="a.j2",
+        unit_template="b.j2",
+        rollback_seconds=5,
     )
     assert [call.get("phase") for call in controller.calls] == [None, "confirm", "status"]
     for call in controller.calls:
