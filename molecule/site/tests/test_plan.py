@@ -42,7 +42,7 @@ def turned(machines: Machines, tmp_path_factory: pytest.TempPathFactory) -> Iter
     (overlay / "hosts.yml").write_text("---\nall: {}\n")
     sources_of_management = [f"{prefix}.1/32" for prefix in _zone_prefixes(machines)]
     wishes = {
-        "postgresql_connections": 30,
+        "postgresql_connections": 45,
         "client_networks": ["10.0.0.0/8", "172.16.0.0/12"],
         "management_sources": [*sources_of_management, "10.99.0.0/24"],
     }
@@ -50,6 +50,7 @@ def turned(machines: Machines, tmp_path_factory: pytest.TempPathFactory) -> Iter
     machines.inside("app1", "rm /etc/logrotate.d/rackwright-app")
     machines.inside("data1", "systemctl stop redis-server.service")
     plan, _ = make_plan([*SOURCES, overlay])
+    assert [trouble.message for trouble in plan.troubles] == []
     done = told(hosts_of(apply([*SOURCES, overlay]).results))
     yield plan, done
     back, _ = make_plan(SOURCES)
@@ -73,7 +74,6 @@ def test_after_apply_there_is_nothing_to_do(machines: Machines) -> None:
 
 def test_what_is_foreseen_is_done(turned: tuple[Plan, Told]) -> None:
     plan, done = turned
-    assert [trouble.message for trouble in plan.troubles] == []
     assert plan.exit_code == 2
     assert told(plan.hosts) == done
 
