@@ -18,6 +18,7 @@ from rackwright.catalogue.site import Site
 from rackwright.site.inventory import load_inventory
 from rackwright.site.load import site_of
 from rackwright.site.paths import repository_root
+from rackwright.sizing.variables import intent_from
 
 ROOT = repository_root()
 PLAYBOOK = f"""
@@ -94,7 +95,7 @@ def test_a_play_gets_the_same_plan(tmp_path: Path) -> None:
     (inventory / "group_vars/all/site.yml").symlink_to(ROOT / "inventories/lab/group_vars/all/site.yml")
     command = [str(Path(sys.executable).parent / "ansible-playbook"), "-i", str(inventory), str(playbook)]
     # A playbook outside the repository does not see its group_vars; one in playbooks/ does.
-    for name in ("services", "zones"):
+    for name in ("services", "tiers", "zones"):
         command += ["-e", f"@{ROOT}/group_vars/all/{name}.yml"]
     result = subprocess.run(
         [*command, "-e", f"target={tmp_path}"],
@@ -105,8 +106,12 @@ def test_a_play_gets_the_same_plan(tmp_path: Path) -> None:
         check=False,
     )
     assert result.returncode == 0, result.stdout + result.stderr
-    site = site_of(load_inventory([inventory]))
+    loaded = load_inventory([inventory])
+    site = site_of(loaded)
+    intent = intent_from(loaded.site_variables(), site.catalogue.services)
+    assert intent.tier == "lab"
     for host in site.hosts:
         given = json.loads((tmp_path / f"{host}.json").read_text(encoding="utf-8"))
-        # host_memory_mb and host_cpus of the inventory win over what the machine reports.
-        assert given == host_plan(site, host, Machine(memory_mb=2048, cpus=2))
+        # host_memory_mb, host_cpus and host_disk_gb of the inventory win over what the machine reports.
+        machine = Machine(memory_mb=2048, cpus=2, disk_gb=20)
+        assert given == host_plan(site, host, machine, intent)
