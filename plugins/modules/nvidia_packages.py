@@ -67,7 +67,8 @@ def headers_there(names: list[str]) -> set[str]:
 def failure(outcome: command.Outcome, rolled_back: dict[str, Any]) -> str:
     """Explain a failure in the words an operator needs."""
     log = build_log() if "dkms" in outcome.output.lower() or "make" in outcome.output.lower() else []
-    why = log or [line for line in outcome.output.splitlines() if line.strip()][-6:]
+    lines = [line.strip() for line in outcome.output.splitlines() if line.strip()]
+    why = log or [line for line in lines if line.startswith(("E: ", "Error"))] or lines[-6:]
     state = (
         "The packages are as they were before and the package database is whole"
         if rolled_back["database"] and not any(rolled_back["left"].values())

@@ -31,6 +31,7 @@ def render(name: str, **variables: object) -> str:
         "nvidia_driver_repository_key": "",
         "nvidia_driver_module_options": [],
         "__nvidia_driver_state": {"archive": {"uri": "http://a.internal/debian", "signed_by": "/k.pgp"}},
+        "__nvidia_driver_release": "trixie",
         "__nvidia_driver_archive": "http://a.internal/debian",
         "__nvidia_driver_keyring": "/etc/apt/keyrings/rackwright-nvidia.gpg",
         "__nvidia_driver_uses_nvidia": False,
@@ -42,6 +43,7 @@ def render(name: str, **variables: object) -> str:
             "blacklist": ["nouveau"],
         },
     }
+    environment.filters["unique"] = lambda values: list(dict.fromkeys(values))
     return environment.get_template(name).render({**given, **variables})
 
 
@@ -62,6 +64,13 @@ def test_debians_own_archive_gets_its_non_free_parts() -> None:
             "Signed-By": "/k.pgp",
         }
     ]
+
+
+def test_backports_come_with_the_release_that_has_what_they_lack() -> None:
+    """nvidia-persistenced, for one, is in trixie alone."""
+    plan = {"suite": "trixie-backports", "components": ["contrib"], "pin": "trixie-backports"}
+    (entry,) = fields(render(SOURCES, __nvidia_driver_plan=plan))
+    assert entry["Suites"] == "trixie trixie-backports"
 
 
 def test_nvidias_repository_on_debian_comes_with_contrib() -> None:
