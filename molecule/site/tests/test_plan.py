@@ -47,7 +47,7 @@ def turned(machines: Machines, tmp_path_factory: pytest.TempPathFactory) -> Iter
         "management_sources": [*sources_of_management, "10.99.0.0/24"],
     }
     (overlay / "group_vars/all/wishes.yml").write_text(yaml.safe_dump(wishes))
-    machines.inside("app1", "rm /etc/logrotate.d/rackwright-app")
+    machines.inside("app1", "rm -f /etc/logrotate.d/rackwright-app")
     machines.inside("data1", "systemctl stop redis-server.service")
     plan, _ = make_plan([*SOURCES, overlay])
     assert [trouble.message for trouble in plan.troubles] == []
