@@ -185,7 +185,7 @@ def main() -> None:
     result |= {"name": module.params["name"], "seconds": seconds}
     # One that is still starting is waited for in every run.
     if not result.pop("starting", False):
-        watch.keep(result)
+        watch.keep(result, with_arguments=True)
     module.exit_json(**result)
 
 

@@ -179,7 +179,7 @@ def main() -> None:
     except RefusedError as error:
         module.fail_json(msg=str(error))
     result = {"changed": bool(reason), "reason": reason}
-    watch.keep(result)
+    watch.keep(result, with_arguments=True)
     module.exit_json(**result)
 
 

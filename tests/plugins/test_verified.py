@@ -377,3 +377,13 @@ def test_accounts_and_kernel_settings(
     entry = fingerprint.pwd.getpwnam("root")
     monkeypatch.setattr(fingerprint.pwd, "getpwnam", lambda _: entry)
     assert not keeper.holds(), "the missing user is there now"
+
+
+def test_arguments_are_told_without_secrets(keeper: Keeper) -> None:
+    module = SimpleNamespace(
+        check_mode=False, params={"name": "a", "key": "s3cret"}, no_log_values={"s3cret"}
+    )
+    verified.Watch(module, {"paths": ["/nowhere"]}).keep(RESULT, with_arguments=True)  # type: ignore[arg-type]
+    (result,) = verified.verified(keeper.state).values()
+    assert result["invocation"]["module_args"]["name"] == "a"
+    assert "s3cret" not in (keeper.state / DIGEST).read_text()

@@ -1,8 +1,8 @@
 """What was found in place, kept on the host so that the next run need not look at all of it again.
 
 A record says: with this input (its digest, made on the control node with a salt of this host) the module
-found everything in place, changed nothing, and these things then had this fingerprint. It is made by such a call
-only; one that changed something leaves none. It has no secret: of the input it knows the digest alone.
+found everything in place, changed nothing, and these things then had this fingerprint. It is made by such a
+call only; one that changed something leaves none. It has no secret: of the input it knows the digest alone.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ansible.module_utils.common.parameters import remove_values
 from ansible.module_utils.rackwright.fingerprint import Look, Subjects, UnseenError, newest_change
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class Watch:
 
     def __init__(self, module: AnsibleModule, subjects: Subjects) -> None:
         """Take the fingerprint, if the control node asked for a record."""
+        self._module = module
         self._digest = sys.argv[1] if len(sys.argv) > 1 and _DIGEST.fullmatch(sys.argv[1]) else ""
         self._subjects = {kind: entries for kind, entries in subjects.items() if entries}
         self._before = ""
@@ -51,18 +53,24 @@ class Watch:
             self._began = time.time()
             self._before = self._fingerprint()
 
-    def keep(self, result: dict[str, Any], until: float | None = None) -> None:
+    def keep(
+        self, result: dict[str, Any], until: float | None = None, *, with_arguments: bool = False
+    ) -> None:
         """Keep a result that changed nothing.
 
         Args:
             result: What the module is about to return.
             until: From when on it has to be looked at again in any case, in seconds since the epoch.
+            with_arguments: Whether the result tells the module's arguments, as Ansible does; without secrets.
         """
         if not self._before or result.get("changed") or newest_change(self._subjects) > self._began - SETTLED:
             return
         if self._fingerprint() != self._before:
             return
         told = {key: value for key, value in result.items() if key != "invocation"}
+        if with_arguments:
+            arguments = remove_values(self._module.params, self._module.no_log_values)
+            told["invocation"] = {"module_args": arguments}
         record = {
             "made": self._began, "until": until, "generation": GENERATION,
             "subjects": self._subjects, "fingerprint": self._before, "result": told,
