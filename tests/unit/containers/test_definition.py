@@ -125,3 +125,14 @@ def test_bridge_names_fit_into_linux(name: str) -> None:
 
 def test_long_names_with_one_beginning_get_different_bridges() -> None:
     assert bridge("embedding_server_one") != bridge("embedding_server_two")
+
+
+def test_containers_that_share_a_network_say_the_same_of_it() -> None:
+    shared = {"network": "choir"}
+    texts = [project(parse(arguments(name=name, definition=shared))).compose for name in ("alto", "bass")]
+    networks = [yaml.safe_load(text)["networks"] for text in texts]
+    assert networks[0] == networks[1]
+    assert networks[0]["default"]["name"] == "rackwright-choir"
+    assert networks[0]["default"]["driver_opts"] == {"com.docker.network.bridge.name": "br-choir"}
+    alone = yaml.safe_load(project(parse(arguments())).compose)["networks"]["default"]
+    assert "name" not in alone

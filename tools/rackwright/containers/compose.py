@@ -139,6 +139,13 @@ def _service(service: ContainerService) -> dict[str, object]:
     return entry
 
 
+def _network(service: ContainerService) -> dict[str, object]:
+    shared = service.definition.network
+    options = {"driver_opts": {"com.docker.network.bridge.name": bridge(shared or service.name)}}
+    # The first project that needs it makes it; the same words in all, so that none finds it different.
+    return {"name": f"rackwright-{shared}", **options} if shared else options
+
+
 def project(service: ContainerService) -> Project:
     """Write the files of a service.
 
@@ -153,7 +160,7 @@ def project(service: ContainerService) -> Project:
     document: dict[str, object] = {
         "name": service.name,
         "services": {"main": entry},
-        "networks": {"default": {"driver_opts": {"com.docker.network.bridge.name": bridge(service.name)}}},
+        "networks": {"default": _network(service)},
     }
     named = [volume.source for volume in definition.volumes if not volume.source.startswith("/")]
     if named:

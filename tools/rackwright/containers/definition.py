@@ -132,6 +132,8 @@ class Definition(Strict):
         capabilities: Added to none at all.
         devices: Passed as they are, CDI names of GPUs included.
         hosts: Names that resolve in the container, with their addresses; hosts need no DNS.
+        network: Name of a network that several containers of the host share, where they find each other by name;
+            one of its own when left out.
     """
 
     command: list[str] | None = None
@@ -144,6 +146,7 @@ class Definition(Strict):
     tmpfs: list[AbsolutePath] = []
     devices: list[str] = []
     hosts: dict[str, IPvAnyAddress] = {}
+    network: Annotated[str, Field(pattern=f"^{NAME.pattern}$")] | None = None
     healthcheck: Healthcheck
     memory_mb: Annotated[int, Field(ge=6)]
     cpus: Annotated[float, Field(gt=0)]

@@ -27,7 +27,7 @@ from rackwright.remote.resident import ResidentModules
 VERSION = "2.19."
 # Ansible's own tasks that change no host, beside those that need no connection.
 _LOOKING = frozenset(
-    {"gather_facts", "include_role", "include_tasks", "ping", "setup", "slurp", "stat", "wait_for"}
+    {"find", "gather_facts", "include_role", "include_tasks", "ping", "setup", "slurp", "stat", "wait_for"}
 )
 _elsewhere = StrategyBase._queue_task  # noqa: SLF001 - what every strategy hands a task to a process with
 
