@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from rackwright.catalogue.findings import FindingsError
 from rackwright.init.answers import Answers, parse_answers
-from rackwright.init.layout import PLACES, ZONES, lay_out
+from rackwright.init.layout import PLACES, PURPOSES, ZONES, lay_out
 from rackwright.init.render import _project
 
 Build = Callable[..., Answers]
@@ -38,6 +38,7 @@ LARGE = hosts(
 def test_every_group_of_the_catalogue_has_a_place() -> None:
     groups = {service["group"] for service in _project("services").values()} - {"platform"}
     assert groups <= set(PLACES), "say in init/layout.py in which zone the group's hosts stand"
+    assert set(PURPOSES) == set(PLACES)
     assert set(PLACES.values()) <= set(_project("zones", "zone_policy"))
 
 

@@ -19,6 +19,16 @@ PLACES: Mapping[str, str] = {
     "redis": "data",
     "monitoring": "ops",
 }
+# What the hosts of a group are for, in the site's own files.
+PURPOSES: Mapping[str, str] = {
+    "edge": "HTTPS: the only hosts that people reach",
+    "app": "The chat API",
+    "container_hosts": "Docker, for what runs in containers",
+    "inference": "Model servers",
+    "postgresql": "PostgreSQL",
+    "redis": "Redis",
+    "monitoring": "May ask every host for its metrics",
+}
 ZONES = ("dmz", "app", "data", "ops")
 # Zones by the order of the hosts, where hosts do not say theirs.
 _FIRST = {"small": ("dmz",), "medium": ("dmz", "ops"), "large": ZONES, "lab": ZONES}

@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from rackwright.hardware.model import Hardware
 from rackwright.hardware.store import render as hardware_text
 from rackwright.init.answers import Answers
-from rackwright.init.layout import PLACES, ZONES, Layout
+from rackwright.init.layout import PURPOSES, ZONES, Layout
 from rackwright.site.paths import repository_root
 
 # Text that YAML reads as that same text without quotes.
@@ -50,7 +50,7 @@ def render_site(
         "answers": answers,
         "layout": layout,
         "tier": tier,
-        "groups": _group_comments(),
+        "groups": PURPOSES,
         "zones": _zone_comments(),
         "users": answers.users,
         "models": {name: answers.variables[name] for name in MODEL_VARIABLES if name in answers.variables},
@@ -117,18 +117,6 @@ def block(value: Mapping[str, Any]) -> str:
         allow_unicode=True,
         width=_WIDTH,
     )
-
-
-def _group_comments() -> dict[str, str]:
-    """Say of each group what runs on its hosts, in the catalogue's words."""
-    found: dict[str, list[str]] = {group: [] for group in PLACES}
-    for service in _project("services").values():
-        if service["group"] in found:
-            found[service["group"]].append(service["title"])
-    return {
-        group: ", ".join(titles) or "Monitoring: may ask every host for its metrics"
-        for group, titles in found.items()
-    }
 
 
 def _zone_comments() -> dict[str, str]:
