@@ -1,0 +1,138 @@
+"""Keep models' files on a host: the half that runs on the control node."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import socket
+import time
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.utils.display import Display
+
+from rackwright.errors import RackwrightError
+from rackwright.models.store.places import build_of, check_licence
+from rackwright.remote.resident import ResidentModules
+from rackwright.site.plain import plain
+
+# What goes over the connection at a time; what a cut costs at most.
+PIECE = 16 << 20
+_TENTHS = 10
+# From this size on progress is told: bytes.
+_LARGE = 256 << 20
+
+# A sender that was killed is believed to be at work for 15 s (module_utils, LEASE).
+PATIENCE = 20.0
+PAUSE = 2.0
+
+display = Display()
+
+
+class ActionModule(ResidentModules):
+    """Finds the builds, asks the host what it lacks, and sends the rest of that, piece by piece."""
+
+    TRANSFERS_FILES = False
+    _supports_check_mode = True
+    decides_here = "verified"
+
+    def run(self, tmp: None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Run the task.
+
+        Args:
+            tmp: Unused; kept by Ansible for old plugins.
+            task_vars: The variables of the host.
+
+        Returns:
+            The module's result.
+        """
+        super().run(tmp, task_vars)
+        arguments: dict[str, Any] = plain(dict(self._task.args))
+        try:
+            arguments["builds"] = builds_of(arguments)
+        except RackwrightError as error:
+            raise AnsibleActionFail(f"models: {error}\n{error.hint or ''}".strip()) from error
+        first: dict[str, Any] = self._execute_module(module_args=arguments, task_vars=task_vars)
+        if first.get("failed") or self._task.check_mode or not first.get("waiting"):
+            first.pop("waiting", None)
+            return first
+        # Only what is sent by a run has its name: a record of a run without sending is the same each time.
+        arguments["writer"] = f"{socket.gethostname()} {os.getppid()}"
+        claimed = self._claimed(arguments, task_vars)
+        waiting: dict[str, int] = {} if claimed.get("failed") else claimed.get("waiting") or {}
+        if not waiting:
+            claimed.pop("waiting", None)
+            return claimed
+        files = {str(each["sha256"]): each for build in arguments["builds"] for each in build["files"]}
+        for last in (False, True):
+            for sha256, there in waiting.items():
+                self._send(files[sha256], f"{arguments['root']}/partial/{sha256}", there)
+            second: dict[str, Any] = self._execute_module(
+                module_args={**arguments, "arrived": sorted(waiting)}, task_vars=task_vars
+            )
+            waiting = second.pop("waiting", None) or {}
+            if second.get("failed") or not waiting:
+                break
+            if last:
+                wrong = ", ".join(str(files[sha256]["source"]) for sha256 in waiting)
+                raise AnsibleActionFail(
+                    f"models: {wrong}: another content than its manifest says; nothing was replaced. "
+                    "Mend the source: `rackwright models verify`"
+                )
+        second["damaged"] = first["damaged"]
+        return second
+
+    def _claimed(self, arguments: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
+        """Have the host note that this run sends the files; waits while another one does."""
+        until = time.monotonic() + float(arguments.get("wait_seconds") or 0) + PATIENCE
+        while True:
+            answer: dict[str, Any] = self._execute_module(module_args=arguments, task_vars=task_vars)
+            busy = answer.pop("busy", "")
+            if not busy:
+                return answer
+            if time.monotonic() >= until:
+                raise AnsibleActionFail(
+                    f"models: another run ({busy}) sends the same files to this host; wait for it, or end it"
+                )
+            time.sleep(PAUSE)
+
+    def _send(self, file: dict[str, Any], target: str, there: int) -> None:
+        """Append what is missing of a file; what has come stays there whatever happens."""
+        size, told = int(file["size"]), there * _TENTHS // max(int(file["size"]), 1)
+        where = shlex.quote(target)
+        with Path(file["source"]).open("rb") as reader:
+            reader.seek(there)
+            while True:
+                data = reader.read(PIECE)
+                # At its place, not at the end: two who send the same do no harm.
+                command = f"dd of={where} bs=1M conv=notrunc oflag=seek_bytes seek={there} status=none"
+                answer = self._low_level_execute_command(command, in_data=data or b"")
+                if answer["rc"] != 0:
+                    said = str(answer["stderr"] or answer["stdout"]).strip()
+                    raise AnsibleActionFail(
+                        f"models: {file['path']} was cut after {there} of {size} bytes: {said};"
+                        " run it again, it goes on there"
+                    )
+                there += len(data)
+                if size >= _LARGE and there * _TENTHS // size > told:
+                    told = there * _TENTHS // size
+                    display.display(f"{file['path']}: {told * 10} % of {size / 1e9:.1f} GB sent")
+                if len(data) < PIECE:
+                    return
+
+
+def builds_of(arguments: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the manifests of the builds that are wanted, each file with its source.
+
+    Raises:
+        RackwrightError: One is nowhere, its licence is not accepted, or its source is not whole.
+    """
+    if arguments.get("look"):
+        return []
+    found = []
+    for wish in arguments.get("wanted") or ():
+        build = build_of(str(wish["model"]), wish.get("quantisation"), arguments.get("places") or ())
+        check_licence(build, arguments.get("accept_licences") or ())
+        found.append(build)
+    return found
