@@ -10,21 +10,27 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from rackwright.catalogue.load import load_catalogue
+from rackwright.catalogue.inference import Serving, serving_of
+from rackwright.catalogue.load import Catalogue, load_catalogue
 from rackwright.catalogue.plan import host_plan as plan_of
 from rackwright.catalogue.probes import probe_matrix as matrix_of
 from rackwright.catalogue.site import Site, place
 from rackwright.errors import RackwrightError
 from rackwright.site.plain import plain
+from rackwright.sizing.intent import Intent
 from rackwright.sizing.variables import intent_from, machine_from, options_of
 
 
-def _site(services: Mapping[str, Any], site: Mapping[str, Any]) -> Site:
+def _site(
+    services: Mapping[str, Any],
+    site: Mapping[str, Any],
+    serve: Callable[[Catalogue], Mapping[str, Serving]] | None = None,
+) -> Site:
     values = plain(site)
     catalogue = load_catalogue(plain(services), values.pop("zone_policy"))
     # The two lists come apart: `extract` gives values alone, in the order of its input.
     addresses = dict(zip(values.pop("names"), values.pop("addresses"), strict=True))
-    return place(catalogue, addresses=addresses, **values)
+    return place(catalogue, addresses=addresses, serving=serve(catalogue) if serve else None, **values)
 
 
 def host_plan(
@@ -33,6 +39,7 @@ def host_plan(
     host: str,
     variables: Mapping[str, Any],
     facts: Mapping[str, Any],
+    inference: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """Return the plan of one host.
 
@@ -45,10 +52,18 @@ def host_plan(
             leaves to the operator are read. A play's own variables and roles' defaults are not among them, so
             that a host has one plan whichever play asks.
         facts: What the host says of itself; counts where the variables do not say it.
+        inference: The variables of each host of the group `inference`, of which its engine, its models and its
+            GPUs are read.
     """
+    intent = Intent()
+
+    def serve(catalogue: Catalogue) -> dict[str, Serving]:
+        nonlocal intent
+        intent = intent_from(variables, catalogue.services)
+        return {str(name): serving_of(own, intent.engine) for name, own in (inference or {}).items()}
+
     try:
-        placed = _site(services, site)
-        intent = intent_from(variables, placed.catalogue.services)
+        placed = _site(services, site, serve)
         machine = machine_from(variables, plain(facts))
         return plan_of(placed, str(host), machine, intent, options_of(variables))
     except RackwrightError as error:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from rackwright.catalogue.findings import Finding, FindingsError, short
-from rackwright.catalogue.model import Caller, HttpHealth, Metrics, Service, UnitHealth, ZonePolicy
+from rackwright.catalogue.inference import API
+from rackwright.catalogue.model import Caller, HttpHealth, Metrics, Port, Service, UnitHealth, ZonePolicy
 
 T = TypeVar("T")
 
@@ -44,7 +45,10 @@ def load_catalogue(services: object, zone_policy: object) -> Catalogue:
         FindingsError: Anything in them is wrong; holds every finding.
     """
     findings: list[Finding] = []
-    parsed = parse(_SERVICES, "services", services, findings) or {}
+    parsed = {
+        name: replace(service, ports=_all_ports(service.ports))
+        for name, service in (parse(_SERVICES, "services", services, findings) or {}).items()
+    }
     policy = parse(_POLICY, "zone_policy", zone_policy, findings) or {}
     if not findings:
         findings += _service_findings(parsed)
@@ -52,6 +56,15 @@ def load_catalogue(services: object, zone_policy: object) -> Catalogue:
     if findings:
         raise FindingsError(findings)
     return Catalogue(parsed, policy)
+
+
+def _all_ports(ports: Mapping[str, Port]) -> dict[str, Port]:
+    """Add the ports of further instances."""
+    return {
+        f"{name}_{number}" if number else name: replace(port, port=port.port + number, further=0)
+        for name, port in ports.items()
+        for number in range(port.further + 1)
+    }
 
 
 def parse(adapter: TypeAdapter[T], variable: str, value: object, findings: list[Finding]) -> T | None:
@@ -135,6 +148,13 @@ def _service_findings(services: Mapping[str, Service]) -> Iterator[Finding]:
                     "it must name one of the service's ports",
                     _ports_hint(service),
                 )
+        if service.engine is not None and API not in service.ports:
+            yield Finding(
+                f"{at}.ports",
+                ", ".join(service.ports) or "none",
+                f"an engine is called on its port `{API}`",
+                f"name the port of its OpenAI API `{API}`",
+            )
         yield from _port_findings(at, service, services)
 
 

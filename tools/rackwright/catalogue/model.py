@@ -45,6 +45,8 @@ class Port:
         protocol: tcp or udp.
         tls: Whether it speaks TLS; the service then needs a certificate.
         container_port: The number inside the container, where the service is one.
+        further: How many ports above it belong to further instances of the service; they are called
+            `<name>_1`, `<name>_2` and so on, and all else is the same.
     """
 
     __pydantic_config__: ClassVar = STRICT
@@ -53,6 +55,7 @@ class Port:
     protocol: Literal["tcp", "udp"] = "tcp"
     tls: bool = False
     container_port: PortNumber | None = None
+    further: Annotated[int, Field(ge=0, le=63)] = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -225,6 +228,7 @@ class Service:
         container: its container.
         memory: Its share of the host; without it it lives in the system's reserve.
         certificate: Whether and for whom it has a key and a certificate.
+        engine: For model engines: it runs on those hosts of its group whose engine has this name.
     """
 
     __pydantic_config__: ClassVar = STRICT
@@ -240,6 +244,7 @@ class Service:
     container: str | None = None
     memory: MemoryShare | None = None
     certificate: Certificate | None = None
+    engine: Name | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from rackwright.catalogue.flows import ANY, MANAGEMENT, Flow, flows, source_cidrs
+from rackwright.catalogue.inference import GROUP, api_port
 from rackwright.catalogue.model import HttpHealth, Service, UnitHealth
 from rackwright.catalogue.site import Site, SiteHost, single
 from rackwright.errors import RackwrightError
@@ -73,6 +74,8 @@ def host_plan(
             for name, service in services.items()
         },
         "endpoints": _endpoints(site),
+        "engine": site.served_by(host).engine if host in site.groups.get(GROUP, ()) else None,
+        "inference": _inference(site),
         "callers": _callers(site, here, services, all_flows),
         "firewall": {
             "inbound": _inbound(site, here, services, all_flows),
@@ -107,6 +110,29 @@ def _endpoints(site: Site) -> Plan:
         }
         for name, service in site.catalogue.services.items()
     }
+
+
+def _inference(site: Site) -> list[Plan]:
+    """Return where models are served by the OpenAI API: an entry for each instance of every engine."""
+    return [
+        {
+            "host": host.name,
+            "engine": name,
+            "address": host.address,
+            "port": port.port,
+            "base_url": f"{'https' if port.tls else 'http'}://{_in_url(host.address)}:{port.port}/v1",
+            "models": list(models),
+        }
+        for name, service in site.catalogue.services.items()
+        if service.engine is not None
+        for host in site.hosts_of(name)
+        for number, models in enumerate(site.served_by(host.name).models)
+        if (port := service.ports.get(api_port(number))) is not None
+    ]
+
+
+def _in_url(address: str) -> str:
+    return f"[{address}]" if ":" in address else address
 
 
 def _callers(

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from rackwright.catalogue.inference import VARIABLE, Serving
 from rackwright.catalogue.load import Catalogue
 from rackwright.catalogue.model import Service
 from rackwright.errors import RackwrightError
 
 ZONE_PREFIX = "zone_"
+_NOT_SAID = Serving()
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class Site:
         package_proxy: URL of the proxy that packages come through; empty for none.
         dns_servers: Addresses of the resolvers.
         ntp_servers: Addresses of the time servers.
+        serving: What each host of the group `inference` serves; one that is not named, what `Serving()` says.
     """
 
     name: str
@@ -56,10 +59,19 @@ class Site:
     package_proxy: str = ""
     dns_servers: Sequence[str] = ()
     ntp_servers: Sequence[str] = ()
+    serving: Mapping[str, Serving] = field(default_factory=dict)
 
     def hosts_of(self, service: str) -> tuple[SiteHost, ...]:
         """Return the hosts of the platform that run a service, in the inventory's order."""
-        return self.group_hosts(self.catalogue.services[service].group)
+        found = self.catalogue.services[service]
+        hosts = self.group_hosts(found.group)
+        if found.engine is None:
+            return hosts
+        return tuple(host for host in hosts if self.served_by(host.name).engine == found.engine)
+
+    def served_by(self, host: str) -> Serving:
+        """Return what a host of the group `inference` serves."""
+        return self.serving.get(host, _NOT_SAID)
 
     def group_hosts(self, group: str) -> tuple[SiteHost, ...]:
         """Return the hosts of the platform that are in a group; none for a group that does not exist."""
@@ -72,6 +84,7 @@ class Site:
             name: service
             for name, service in self.catalogue.services.items()
             if host in self.groups.get(service.group, ())
+            and service.engine in {None, self.served_by(host).engine}
         }
 
 
@@ -87,6 +100,7 @@ def place(
     package_proxy: str = "",
     dns_servers: Sequence[str] = (),
     ntp_servers: Sequence[str] = (),
+    serving: Mapping[str, Serving] | None = None,
 ) -> Site:
     """Place the catalogue on the hosts of an inventory.
 
@@ -101,16 +115,24 @@ def place(
         package_proxy: URL, or empty.
         dns_servers: Addresses.
         ntp_servers: Addresses.
+        serving: Host of the group `inference` -> its engine and models.
 
     Raises:
         RackwrightError: A zone that zone_policy does not know; a host of the platform in no zone or in
-            several, or without an address.
+            several, or without an address; an engine that no service has.
     """
     for zone in zones:
         if zone not in catalogue.zone_policy:
             raise RackwrightError(
                 f"zones has {zone!r}, which zone_policy does not know",
                 hint=f"the zones are {', '.join(catalogue.zone_policy)}",
+            )
+    engines = sorted({service.engine for service in catalogue.services.values() if service.engine})
+    for host, served in (serving or {}).items():
+        if served.engine not in engines:
+            raise RackwrightError(
+                f"{VARIABLE} of {host} is {served.engine!r}, which no service of the catalogue is",
+                hint=f"the engines are {', '.join(engines)}",
             )
     hosts = {}
     for host in groups.get("platform", ()):
@@ -139,6 +161,7 @@ def place(
         package_proxy=package_proxy,
         dns_servers=tuple(dns_servers),
         ntp_servers=tuple(ntp_servers),
+        serving=serving or {},
     )
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from rackwright.catalogue.inference import GROUP, Serving, engine_of, models_of
 from rackwright.catalogue.load import load_catalogue
 from rackwright.catalogue.site import Site, place
 from rackwright.errors import RackwrightError
 from rackwright.site.inventory import Inventory, load_inventory
 from rackwright.site.plain import Value
+from rackwright.sizing.variables import intent_from
 
 
 def load_site(sources: Sequence[Path]) -> Site:
@@ -37,9 +39,11 @@ def site_of(inventory: Inventory) -> Site:
                 f"{name} is not set in the inventory", hint="`rackwright validate` says all that is missing"
             ) from None
 
+    catalogue = load_catalogue(required("services"), required("zone_policy"))
+    engine = intent_from(variables, catalogue.services).engine
     named = (*inventory.members("platform"), *inventory.members("outside"))
     return place(
-        load_catalogue(required("services"), required("zone_policy")),
+        catalogue,
         name=required("site_name"),
         domain=required("domain"),
         groups=inventory.groups,
@@ -49,4 +53,16 @@ def site_of(inventory: Inventory) -> Site:
         package_proxy=variables.get("package_proxy", ""),
         dns_servers=variables.get("dns_servers", []),
         ntp_servers=variables.get("ntp_servers", []),
+        serving={
+            name: _serving(inventory.hosts[name].variables, engine) for name in inventory.members(GROUP)
+        },
     )
+
+
+def _serving(variables: Mapping[str, Value], tier_engine: str) -> Serving:
+    engine = engine_of(variables, tier_engine)
+    try:
+        return Serving(engine, models_of(engine, variables))
+    except RackwrightError:
+        # A model that has not been made yet (a lab before it is started): its host can be placed all the same.
+        return Serving(engine)

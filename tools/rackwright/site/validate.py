@@ -18,6 +18,7 @@ from rackwright.site.access_checks import (
     host_name_findings,
     open_findings,
 )
+from rackwright.site.engine_checks import engine_findings
 from rackwright.site.file_checks import UNREADABLE, file_findings
 from rackwright.site.hardware_checks import hardware_findings
 from rackwright.site.inventory import AnsibleObject, Inventory, load_inventory
@@ -114,6 +115,8 @@ def _findings(inventory: Inventory, draft: bool) -> Iterator[Finding]:
     yield from placing
     tier = list(_tier(values, catalogue, told | {finding.variable for finding in typed}))
     yield from tier
+    engines = [] if tier or typed or catalogue is None else list(_engines(inventory, catalogue))
+    yield from engines
     if not (tier or typed):
         yield from _models(inventory, values)
     yield from proxy_findings(values.get("package_proxy"))
@@ -124,11 +127,11 @@ def _findings(inventory: Inventory, draft: bool) -> Iterator[Finding]:
     yield from levels
     if catalogue is not None:
         yield from port_findings(inventory, catalogue)
-        if not (typed or placing or values.findings):
+        if not (typed or placing or tier or engines or values.findings):
             # A site that can be put together: only then can its flows and its hosts' budgets be told.
             site = site_of(inventory)
             yield from policy_findings(site)
-            if not (tier or levels):
+            if not levels:
                 yield from _budgets(inventory, site)
     yield from version_findings(values.get("versions"))
     missing = [*secret_findings(inventory.site_variables(), secrets, inventory)]
@@ -190,6 +193,11 @@ def _tier(values: _Values, catalogue: Catalogue | None, told: frozenset[str] | s
     if not told.intersection(names):
         services = catalogue.services if catalogue is not None else ()
         yield from tier_findings({name: values.get(name) for name in names}, services)
+
+
+def _engines(inventory: Inventory, catalogue: Catalogue) -> Iterator[Finding]:
+    intent = intent_from(inventory.site_variables(), catalogue.services)
+    yield from engine_findings(inventory, catalogue, intent.engine)
 
 
 def _models(inventory: Inventory, values: _Values) -> Iterator[Finding]:

@@ -104,6 +104,11 @@ class SiteVariables(Strict):
         description="Where models come from, asked in this order: {kind: folder, path: /srv/bundle}, or kind "
         "mirror, ollama, huggingface, modelscope with url; docs/models.md.",
     )
+    inference_engine: str = Field(
+        default="",
+        description="Engine of the models' hosts, of all or (in host_vars) of one: llama_cpp, ollama, vllm, …; "
+        "empty: the tier's, and llama_cpp on a host without the GPU that it would need. docs/engines/index.md",
+    )
     client_networks: Annotated[list[Network], Field(min_length=1)] = Field(
         default=list(PRIVATE_NETWORKS),
         description="Networks whose clients may use /api/ at the edge; everybody else is denied.",

@@ -21,6 +21,7 @@ class Intent:
         parallel_requests: requests that one engine computes at the same time.
         models: how many models one engine keeps loaded, the embedding model included.
         shares: weight of a service among its neighbours; one that is not named has the catalogue's.
+        engine: what serves the models where a host does not say; empty without a tier.
     """
 
     tier: str = "none"
@@ -29,6 +30,7 @@ class Intent:
     parallel_requests: int = 4
     models: int = 2
     shares: Mapping[str, int] = field(default_factory=dict)
+    engine: str = ""
 
 
 def intent_of(tier: Tier, name: str = "") -> Intent:
@@ -40,4 +42,5 @@ def intent_of(tier: Tier, name: str = "") -> Intent:
         parallel_requests=tier.inference.parallel_requests,
         models=2 + len(tier.inference.more_models),
         shares=dict(tier.shares),
+        engine=tier.inference.engine,
     )

@@ -1,0 +1,114 @@
+"""Which engine's service runs where, and where its callers find it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from rackwright.catalogue.findings import FindingsError
+from rackwright.catalogue.flows import flows
+from rackwright.catalogue.inference import Serving, engine_of, models_of
+from rackwright.catalogue.load import load_catalogue
+from rackwright.catalogue.plan import Machine, host_plan
+from rackwright.catalogue.site import Site
+from rackwright.errors import RackwrightError
+
+MakeSite = Callable[..., Site]
+MACHINE = Machine(memory_mb=32768, cpus=8)
+NO_GPU: dict[str, Any] = {"hardware": {"gpus": []}}
+TWO = {"inference": ["app1", "data1"]}
+
+
+@pytest.mark.parametrize(
+    ("variables", "tier_engine", "expected"),
+    [
+        ({}, "vllm", "vllm"),
+        ({}, "", "llama_cpp"),
+        ({"inference_engine": "localai"}, "vllm", "localai"),
+        ({"inference_engine": ""}, "ollama", "ollama"),
+        # Where the scan found no GPU, what needs one cannot run; Ollama can.
+        (NO_GPU, "vllm", "llama_cpp"),
+        (NO_GPU, "ollama", "ollama"),
+        ({"hardware": {"gpus": [{"model": "L40S"}]}}, "vllm", "vllm"),
+        # What the operator says is not second-guessed here: sizing refuses it with the reason.
+        ({**NO_GPU, "inference_engine": "vllm"}, "vllm", "vllm"),
+    ],
+)
+def test_the_engine_of_a_host(variables: dict[str, Any], tier_engine: str, expected: str) -> None:
+    assert engine_of(variables, tier_engine) == expected
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({}, ((),)),
+        ({"e_model": {"name": "a"}}, (("a",),)),
+        ({"e_models": [{"name": "a"}, {"name": "b"}]}, (("a", "b"),)),
+        ({"e_instances": [{"name": "a"}, {"name": "b"}]}, (("a",), ("b",))),
+        ({"e_instances": []}, ((),)),
+    ],
+)
+def test_the_models_of_a_host(variables: dict[str, Any], expected: object) -> None:
+    assert models_of("e", variables) == expected
+
+
+def test_each_host_runs_its_own_engine_and_no_other(make_site: MakeSite) -> None:
+    site = make_site(TWO, serving={"app1": Serving("ollama", (("qwen",),)), "data1": Serving("llama_cpp")})
+    assert [host.name for host in site.hosts_of("ollama")] == ["app1"]
+    assert [host.name for host in site.hosts_of("llama_cpp")] == ["data1"]
+    assert site.hosts_of("vllm") == ()
+    assert "ollama" in site.services_of("app1")
+    assert not {"llama_cpp", "vllm"} & set(site.services_of("app1"))
+
+
+def test_only_the_port_of_the_engine_that_runs_is_open(make_site: MakeSite) -> None:
+    site = make_site(serving={"app1": Serving("ollama", (("qwen",),))})
+    opened = {(flow.service, flow.port) for flow in flows(site) if flow.dest == "app1"}
+    assert ("ollama", 11434) in opened
+    assert not {"llama_cpp", "vllm"} & {service for service, _ in opened}
+
+
+def test_the_plan_names_every_instance_with_its_models(make_site: MakeSite) -> None:
+    serving = {"app1": Serving("vllm", (("big",), ("big",), ("small",)))}
+    plan = host_plan(make_site(serving=serving), "app1", MACHINE)
+    assert plan["engine"] == "vllm"
+    address = plan["address"]
+    assert plan["inference"] == [
+        {
+            "host": "app1",
+            "engine": "vllm",
+            "address": address,
+            "port": 8000 + number,
+            "base_url": f"http://{address}:{8000 + number}/v1",
+            "models": [model],
+        }
+        for number, model in enumerate(["big", "big", "small"])
+    ]
+
+
+def test_a_host_without_models_has_no_engine(make_site: MakeSite) -> None:
+    plan = host_plan(make_site(), "data1", MACHINE)
+    assert plan["engine"] is None
+    assert [entry["engine"] for entry in plan["inference"]] == ["llama_cpp"]
+
+
+def test_an_engine_that_no_service_is_is_refused(make_site: MakeSite) -> None:
+    with pytest.raises(RackwrightError, match="inference_engine of app1 is 'olama'"):
+        make_site(serving={"app1": Serving("olama")})
+
+
+def test_an_engine_must_have_a_port_for_its_api(
+    services: dict[str, Any], zone_policy: dict[str, Any]
+) -> None:
+    services["redis"] = {**services["redis"], "engine": "redis"}
+    with pytest.raises(FindingsError) as caught:
+        load_catalogue(services, zone_policy)
+    assert [finding.variable for finding in caught.value.findings] == ["services.redis.ports"]
+
+
+def test_further_ports_must_not_meet_others(services: dict[str, Any], zone_policy: dict[str, Any]) -> None:
+    ports = {**services["app"]["ports"], "more": {"port": 9090, "further": 2, "callers": ["management"]}}
+    services["app"] = {**services["app"], "ports": ports}
+    with pytest.raises(FindingsError) as caught:
+        load_catalogue(services, zone_policy)
+    assert [finding.variable for finding in caught.value.findings] == ["services.app.ports.more_1.port"]

@@ -1,0 +1,44 @@
+"""Checks of which engine serves the models on which host."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rackwright.catalogue.findings import Finding, short
+from rackwright.catalogue.inference import GROUP, VARIABLE
+from rackwright.catalogue.load import Catalogue
+from rackwright.errors import RackwrightError
+from rackwright.site.inventory import Inventory
+from rackwright.site.known import nearest
+
+
+def engine_findings(inventory: Inventory, catalogue: Catalogue, tier_engine: str) -> Iterator[Finding]:
+    """Yield hosts whose engine no service of the catalogue is.
+
+    Args:
+        inventory: The site's.
+        catalogue: The services.
+        tier_engine: The engine of the site's tier; empty where that is not known.
+    """
+    engines = sorted({service.engine for service in catalogue.services.values() if service.engine})
+    told: set[str] = set()
+    for name in inventory.members(GROUP):
+        variables = inventory.hosts[name].variables
+        try:
+            given = variables.get(VARIABLE) or ""
+        except RackwrightError as error:
+            yield Finding(VARIABLE, "(unusable)", error.message, error.hint or "", f"host {name}")
+            continue
+        variable, engine = (VARIABLE, given) if given else ("tier_overrides.inference.engine", tier_engine)
+        if not engine or engine in engines or str(engine) in told:
+            continue
+        # What the whole site says is said once.
+        told.add(str(engine))
+        meant = nearest(str(engine), engines)
+        yield Finding(
+            variable,
+            short(engine),
+            f"no service of the catalogue is this engine; the engines are {', '.join(engines)}",
+            f"write `{VARIABLE}: {meant or engines[0]}`" if engines else "give a service the key `engine`",
+            f"host {name}",
+        )
