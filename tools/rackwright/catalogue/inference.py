@@ -1,7 +1,7 @@
 """Which engine serves the models on each host of the group `inference`, and where its callers find it.
 
-A service of the catalogue with the key `engine` runs on those hosts of its group whose engine it is. Adding an
-engine is an entry there, a role, and its name in the tiers' list of engines.
+A service of the catalogue with the key `engine` runs on those hosts of its group whose engine it is. Adding
+an engine is an entry there, a role, and its name in the tiers' list of engines.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from rackwright.sizing.gpu import NEEDS_GPU
 GROUP = "inference"
 # The port of an engine that speaks the OpenAI API; of further instances `api_1`, `api_2` and so on.
 API = "api"
-# Runs on any machine: for hosts that nobody gives an engine, and those without the GPU that theirs would need.
+# Runs on any machine: for hosts that nobody gives an engine, and those without the GPU that theirs needs.
 FALLBACK = "llama_cpp"
 # What a site says of the engines of its hosts, by variable.
 VARIABLE = "inference_engine"
@@ -52,8 +52,7 @@ def engine_of(variables: Mapping[str, Any], tier_engine: str) -> str:
         variables: The host's; `inference_engine` and, when that leaves it open, `hardware` are read.
         tier_engine: The engine of the site's tier.
     """
-    given = variables[VARIABLE] if VARIABLE in variables else ""
-    if given:
+    if VARIABLE in variables and (given := variables[VARIABLE]):
         return str(given)
     if tier_engine in NEEDS_GPU and "hardware" in variables:
         hardware = variables["hardware"]

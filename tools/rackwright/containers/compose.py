@@ -115,6 +115,7 @@ def _service(service: ContainerService) -> dict[str, object]:
     }
     optional: dict[str, object] = {
         "user": definition.user,
+        "shm_size": None if definition.shm_mb is None else f"{definition.shm_mb}m",
         "entrypoint": None if definition.entrypoint is None else [*map(literal, definition.entrypoint)],
         "command": None if definition.command is None else [*map(literal, definition.command)],
         "environment": {key: literal(scalar(value)) for key, value in sorted(definition.environment.items())},

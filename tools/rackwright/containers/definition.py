@@ -131,8 +131,9 @@ class Definition(Strict):
         user: `uid:gid` in numbers; the image's own user when left out.
         capabilities: Added to none at all.
         devices: Passed as they are, CDI names of GPUs included.
+        shm_mb: Memory that its processes may share by /dev/shm, out of memory_mb; Docker's 64 MB if not said.
         hosts: Names that resolve in the container, with their addresses; hosts need no DNS.
-        network: Name of a network that several containers of the host share, where they find each other by name;
+        network: Name of a network that it shares with others of the host: there each is found by its name;
             one of its own when left out.
     """
 
@@ -151,6 +152,7 @@ class Definition(Strict):
     memory_mb: Annotated[int, Field(ge=6)]
     cpus: Annotated[float, Field(gt=0)]
     pids: Annotated[int, Field(ge=1)] = 512
+    shm_mb: Annotated[int, Field(ge=1)] | None = None
     user: Annotated[str, Field(pattern=f"^{NUMERIC_USER.pattern}$")] | None = None
     read_only: bool = True
     capabilities: list[Annotated[str, Field(pattern=r"^[A-Z_]+$")]] = []

@@ -64,5 +64,5 @@ def _serving(variables: Mapping[str, Value], tier_engine: str) -> Serving:
     try:
         return Serving(engine, models_of(engine, variables))
     except RackwrightError:
-        # A model that has not been made yet (a lab before it is started): its host can be placed all the same.
+        # A model that has not been made yet (a lab before it is started): its host can be placed as well.
         return Serving(engine)

@@ -106,8 +106,11 @@ class SiteVariables(Strict):
     )
     inference_engine: str = Field(
         default="",
-        description="Engine of the models' hosts, of all or (in host_vars) of one: llama_cpp, ollama, vllm, …; "
-        "empty: the tier's, and llama_cpp on a host without the GPU that it would need. docs/engines/index.md",
+        description="Engine of the hosts with models, of all or (in host_vars) of one: llama_cpp, ollama, "
+        "vllm, …; empty: the tier's, or llama_cpp without the GPU that it needs. docs/engines/index.md",
+    )
+    serving_previous: dict[str, Any] | None = Field(
+        default=None, description="What was served before, written by `rackwright models switch`."
     )
     client_networks: Annotated[list[Network], Field(min_length=1)] = Field(
         default=list(PRIVATE_NETWORKS),
