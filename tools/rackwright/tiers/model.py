@@ -43,6 +43,15 @@ class Inference(Strict):
     more_models: list[ModelKey] = Field(description="Models served beside the first one.")
 
 
+class Promise(Strict):
+    """What each of the tier's concurrent users may expect while all of them ask."""
+
+    first_token_seconds: Annotated[float, Field(gt=0, le=600)] = Field(
+        description="To the first token of 95 of 100 answers."
+    )
+    tokens_per_second: Annotated[float, Field(gt=0)] = Field(description="Of a usual (median) answer.")
+
+
 class Embedding(Strict):
     """What turns text into vectors."""
 
@@ -95,6 +104,7 @@ class Tier(Strict):
     title: Annotated[str, Field(min_length=1)]
     users: Users
     inference: Inference
+    promise: Promise
     embedding: Embedding
     vector_store: VectorStore
     replicas: dict[ServiceName, Positive] = Field(
