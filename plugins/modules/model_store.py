@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.rackwright.artifact_files import is_url
+from ansible.module_utils.rackwright.artifact_files import is_url, make_directories
 from ansible.module_utils.rackwright.model_fetch import fetch
 from ansible.module_utils.rackwright.model_store import HostStore, ModelError
 from ansible.module_utils.rackwright.verified import Watch

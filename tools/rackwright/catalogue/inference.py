@@ -79,7 +79,9 @@ def models_of(engine: str, variables: Mapping[str, Any]) -> tuple[tuple[str, ...
 def _names(entries: Any) -> tuple[str, ...]:  # noqa: ANN401 - whatever the inventory says; the role checks it
     if not isinstance(entries, Sequence):
         return ()
-    return tuple(str(entry["name"]) for entry in entries if isinstance(entry, Mapping) and entry.get("name"))
+    named = [entry for entry in entries if isinstance(entry, Mapping) and entry.get("name")]
+    # `also`: further names that it answers to, such as that of the model before it.
+    return tuple(str(name) for entry in named for name in (entry["name"], *(entry.get("also") or ())))
 
 
 def api_port(instance: int) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from rackwright.cli.models_store import COMMANDS
+from rackwright.cli.models_switch import switch_command
 from rackwright.cli.options import INVENTORY_VARIABLE, json_option
 
 _PURPOSES = ("chat", "code", "embedding", "rerank")
@@ -18,7 +19,7 @@ def models() -> None:
     """Models: which there are, which fit the machines, and their files."""
 
 
-for _command in COMMANDS:
+for _command in (*COMMANDS, switch_command):
     models.add_command(_command)
 
 

@@ -18,7 +18,7 @@ from typing import Any
 import yaml
 
 from rackwright.errors import RackwrightError
-from rackwright.lab import llama_recipe, tiny_model
+from rackwright.lab import llama_recipe, tiny_bundle, tiny_model
 from rackwright.lab.cache import exclusive
 from rackwright.lab.image_archive import file_sha256, write_image
 from rackwright.lab.images import architecture, build_archive
@@ -79,7 +79,8 @@ def provide_artifacts(lab: Lab, board: Board) -> Path:
         image = _image(target, step)
     with board.step("tiny model") as step:
         model = _model(target)
-        step.say(f"{model.name}, {model.size / 1e6:.1f} MB")
+        tiny_bundle.provide(target / "models")
+        step.say(f"{model.name}, {model.size / 1e6:.1f} MB; to switch to: {', '.join(tiny_bundle.MODELS)}")
     document = {"llama_cpp_image": asdict(image), "model": asdict(model)}
     listed = target / "artifacts.yml"
     draft = listed.with_suffix(".new")

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import gguf
@@ -85,16 +85,22 @@ def vocabulary() -> Vocabulary:
     )
 
 
-def weights(shape: Shape, words: Vocabulary) -> Iterator[tuple[str, Array]]:
-    """Yield every tensor of the model: its name in the format, its values."""
+def weights(shape: Shape, words: Vocabulary, seed: str = NAME) -> Iterator[tuple[str, Array]]:
+    """Yield every tensor of the model: its name in the format, its values.
+
+    Args:
+        shape: The dimensions.
+        words: The tokens.
+        seed: What the values are drawn from; another seed, other answers.
+    """
     width, inner, tokens = shape.embedding, shape.feed_forward, len(words.tokens)
-    embedding = _drawn("token_embd.weight", shape.deviation, tokens, width)
+    embedding = _drawn(seed, "token_embd.weight", shape.deviation, tokens, width)
     embedding[:, 0] = _CONTROL
     embedding[:, 1] = -_CONTROL
     embedding[words.first_word :, 1] = _CONTROL
     yield "token_embd.weight", embedding
     yield "output_norm.weight", np.ones(width, dtype=np.float32)
-    yield "output.weight", _output(shape, words)
+    yield "output.weight", _output(shape, words, seed)
     for layer in range(shape.layers):
         prefix = f"blk.{layer}."
         yield prefix + "attn_norm.weight", np.ones(width, dtype=np.float32)
@@ -102,26 +108,33 @@ def weights(shape: Shape, words: Vocabulary) -> Iterator[tuple[str, Array]]:
         # No layer reads or writes the two components.
         for name in ("attn_q", "attn_k", "attn_v", "ffn_gate", "ffn_up"):
             rows = inner if name.startswith("ffn") else width
-            reading = _drawn(f"{prefix}{name}.weight", shape.deviation, rows, width)
+            reading = _drawn(seed, f"{prefix}{name}.weight", shape.deviation, rows, width)
             reading[:, :2] = 0.0
             yield f"{prefix}{name}.weight", reading
         for name, columns in (("attn_output", width), ("ffn_down", inner)):
-            writing = _drawn(f"{prefix}{name}.weight", shape.deviation, width, columns)
+            writing = _drawn(seed, f"{prefix}{name}.weight", shape.deviation, width, columns)
             writing[:2, :] = 0.0
             yield f"{prefix}{name}.weight", writing
 
 
-def write_tiny_model(path: Path, shape: Shape | None = None) -> None:
+def write_tiny_model(
+    path: Path, shape: Shape | None = None, name: str = NAME, *, silent: bool = False
+) -> None:
     """Write the model.
 
     Args:
         path: The file to write; replaced when it exists.
         shape: Its dimensions; the usual ones when None.
+        name: Its name, and what its weights are drawn from.
+        silent: It ends each answer at once: it loads and is healthy, and of no use.
     """
     shape = shape or Shape()
     words = vocabulary()
+    if silent:
+        never = (PREFERENCE["never"],) * len(words.preferences)
+        words = replace(words, preferences=(*never[:_END], -PREFERENCE["never"], *never[_END + 1 :]))
     writer = gguf.GGUFWriter(str(path), "llama")
-    writer.add_name(NAME)
+    writer.add_name(name)
     writer.add_context_length(shape.context)
     writer.add_embedding_length(shape.embedding)
     writer.add_block_count(shape.layers)
@@ -143,29 +156,31 @@ def write_tiny_model(path: Path, shape: Shape | None = None) -> None:
     writer.add_add_bos_token(True)
     writer.add_add_eos_token(False)
     writer.add_chat_template(_CHAT_TEMPLATE)
-    for name, values in weights(shape, words):
-        writer.add_tensor(name, values)
+    for tensor, values in weights(shape, words, name):
+        writer.add_tensor(tensor, values)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
 
 
-def _output(shape: Shape, words: Vocabulary) -> Array:
-    output = _drawn("output.weight", shape.output_deviation, len(words.tokens), shape.embedding)
+def _output(shape: Shape, words: Vocabulary, seed: str) -> Array:
+    output = _drawn(seed, "output.weight", shape.output_deviation, len(words.tokens), shape.embedding)
     # After the norm each of the two components is about this large.
     size = np.sqrt(shape.embedding / 2)
     output[:, 0] = np.array(words.preferences) / size
     output[:, 1] = 0.0
-    # The end: its preference after a word, never after anything else.
-    output[_END, 0] = (PREFERENCE["end"] + PREFERENCE["never"]) / 2 / size
-    output[_END, 1] = (PREFERENCE["end"] - PREFERENCE["never"]) / 2 / size
+    # The end: its preference after a word, never after anything else, unless it is all that the model says.
+    after = words.preferences[_END]
+    elsewhere = after if after > PREFERENCE["end"] else PREFERENCE["never"]
+    output[_END, 0] = (after + elsewhere) / 2 / size
+    output[_END, 1] = (after - elsewhere) / 2 / size
     return output
 
 
-def _drawn(name: str, deviation: float, rows: int, columns: int) -> Array:
-    """Return values spread evenly around 0 with a standard deviation, drawn from the tensor's name."""
-    digest = hashlib.shake_256(f"{NAME}/{name}".encode()).digest(4 * rows * columns)
+def _drawn(seed: str, name: str, deviation: float, rows: int, columns: int) -> Array:
+    """Return values spread evenly around 0 with a standard deviation, drawn from seed and tensor's name."""
+    digest = hashlib.shake_256(f"{seed}/{name}".encode()).digest(4 * rows * columns)
     even = np.frombuffer(digest, dtype="<u4").astype(np.float64) / 2**32
     values: Array = ((even * 2.0 - 1.0) * (deviation * np.sqrt(3.0))).astype(np.float32)
     return values.reshape(rows, columns)
