@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import base64
 import os
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.rackwright import command, file_apply, file_report, kernel_settings
 from ansible.module_utils.rackwright.accounts import AccountChange, account_of, gid_of, plan_group, plan_user
-from ansible.module_utils.rackwright.file_plan import Item, PlanError, check_list, digest
+from ansible.module_utils.rackwright.file_plan import Item, PlanError, check_list, digest, item_from
 from ansible.module_utils.rackwright.fingerprint import Subjects
 from ansible.module_utils.rackwright.verified import Watch
 
@@ -173,17 +172,6 @@ SPEC: dict[str, Any] = {
 }
 
 
-def item_from(entry: dict[str, Any]) -> Item:
-    """Make an item of an entry as the action plugin ships it."""
-    content = entry.get("content")
-    data = content.encode("utf-8", "surrogateescape") if content is not None else None
-    if entry.get("content_base64") is not None:
-        data = base64.b64decode(entry["content_base64"])
-    names = ("dest", "state", "owner", "group", "sha256", "staged", "target", "validate", "secret")
-    known = {name: entry[name] for name in names if entry.get(name) is not None}
-    return Item(mode=int(str(entry.get("mode") or "0"), 8), content=data, **known)
-
-
 class Run:
     """One call of the module."""
 
@@ -252,21 +240,16 @@ class Run:
 
     def kernel(self) -> None:
         """Set what differs on the running kernel."""
-        container = kernel_settings.in_container()
         for key, value in sorted(self.module.params["sysctl"].items()):
-            path = kernel_settings.path_of(key)
-            obstacle = kernel_settings.why_not_live(key, path, container=container)
-            if obstacle:
-                self.not_live[key] = obstacle
+            try:
+                setting = kernel_settings.set_live(key, str(value), check=self.check)
+            except OSError as error:
+                self.fail(f"{key} = {value}: the kernel refuses it ({os.strerror(error.errno or 0)})")
+            if setting.obstacle:
+                self.not_live[key] = setting.obstacle
                 continue
-            changed = kernel_settings.differs(path, str(value))
-            if changed and not self.check:
-                try:
-                    path.write_text(str(value), encoding="ascii")
-                except OSError as error:
-                    self.fail(f"{key} = {value}: the kernel refuses it ({os.strerror(error.errno or 0)})")
-            reason = f"set to {value}" if changed else ""
-            self.entries.append({"dest": f"sysctl:{key}", "changed": changed, "reason": reason})
+            reason = f"set to {value}" if setting.changed else ""
+            self.entries.append({"dest": f"sysctl:{key}", "changed": setting.changed, "reason": reason})
 
 
 def subjects_of(items: list[Item], params: dict[str, Any]) -> Subjects:

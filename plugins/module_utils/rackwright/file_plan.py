@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 
 class PlanError(Exception):
@@ -30,6 +32,17 @@ class Item:
     target: str | None = None
     validate: str | None = None
     secret: bool = False
+
+
+def item_from(entry: dict[str, Any]) -> Item:
+    """Make an item of an entry as the action plugin ships it."""
+    content = entry.get("content")
+    data = content.encode("utf-8", "surrogateescape") if content is not None else None
+    if entry.get("content_base64") is not None:
+        data = base64.b64decode(entry["content_base64"])
+    names = ("dest", "state", "owner", "group", "sha256", "staged", "target", "validate", "secret")
+    known = {name: entry[name] for name in names if entry.get(name) is not None}
+    return Item(mode=int(str(entry.get("mode") or "0"), 8), content=data, **known)
 
 
 @dataclass(frozen=True)

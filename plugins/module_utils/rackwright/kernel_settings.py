@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 _ROOT = Path("/proc/sys")
@@ -44,3 +45,27 @@ def differs(path: Path, wanted: str) -> bool:
         return path.read_text(encoding="ascii").split() != wanted.split()
     except OSError:
         return True
+
+
+@dataclass(frozen=True)
+class LiveSetting:
+    """What became of a value: whether it differed, or the obstacle to setting it."""
+
+    changed: bool
+    obstacle: str | None = None
+
+
+def set_live(key: str, wanted: str, *, check: bool) -> LiveSetting:
+    """Set a value on the running kernel, when it differs and can be set; with `check` only say so.
+
+    Raises:
+        OSError: The kernel refuses the value.
+    """
+    path = path_of(key)
+    obstacle = why_not_live(key, path, container=in_container())
+    if obstacle:
+        return LiveSetting(changed=False, obstacle=obstacle)
+    changed = differs(path, wanted)
+    if changed and not check:
+        path.write_text(wanted, encoding="ascii")
+    return LiveSetting(changed=changed)
