@@ -124,6 +124,12 @@ def test_what_a_log_says_comes_first() -> None:
     log = "  CC [M] nv.o\nnv-pci.c:237:9: error: too few arguments to function 'pci_resize_resource'\n" * 2
     lines = nvidia_build.telling_lines(log + "make[1]: *** [Makefile] Error 2\n")
     assert "pci_resize_resource" in lines[0]
+    flags = "NV_CONFTEST_CFLAGS=-std=gnu11 -Werror=date-time -Werror -Wno-error" + " -fx" * 500
+    told = nvidia_build.telling_lines(f"{flags}\n{log}")
+    assert told[0] == lines[0], "flags that speak of errors are none"
+    assert nvidia_build.telling_lines("make[1]: *** [Makefile] Error 2\n") == [
+        "make[1]: *** [Makefile] Error 2"
+    ]
     assert nvidia_build.telling_lines("all is\nwell") == ["all is", "well"]
 
 

@@ -16,8 +16,10 @@ from ansible.module_utils.rackwright import command
 
 _NAME = re.compile(r'^PACKAGE_NAME="?([^"\s]+)"?', re.MULTILINE)
 _VERSION = re.compile(r'^PACKAGE_VERSION="?([^"\s]+)"?', re.MULTILINE)
-_ERROR = re.compile(r"\berror[:\s]|^make.*\*\*\*|Unable to|not found", re.IGNORECASE)
+_ERROR = re.compile(r":\s*(fatal )?error:|^Error!|^E: |Unable to|No such file|recipe .*failed")
+_STOP = re.compile(r"\*\*\* ")
 _LINES = 12
+_WIDTH = 240
 
 
 def candidate(policy: str) -> str:
@@ -28,8 +30,8 @@ def candidate(policy: str) -> str:
 
 def telling_lines(log: str) -> list[str]:
     """Return the lines of a build's log that say what is wrong, the first ones first."""
-    lines = [line.strip() for line in log.splitlines()]
-    errors = [line for line in lines if _ERROR.search(line)]
+    lines = [line.strip()[:_WIDTH] for line in log.splitlines() if line.strip()]
+    errors = [line for line in lines if _ERROR.search(line)] or [line for line in lines if _STOP.search(line)]
     return (errors or lines[-_LINES:])[:_LINES]
 
 
