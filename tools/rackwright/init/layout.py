@@ -15,6 +15,7 @@ PLACES: Mapping[str, str] = {
     "app": "app",
     "container_hosts": "app",
     "inference": "app",
+    "model_route": "app",
     "postgresql": "data",
     "redis": "data",
     "monitoring": "ops",
@@ -25,6 +26,7 @@ PURPOSES: Mapping[str, str] = {
     "app": "The chat API",
     "container_hosts": "Docker, for what runs in containers",
     "inference": "Model servers",
+    "model_route": "One address with the OpenAI API before all model servers",
     "postgresql": "PostgreSQL",
     "redis": "Redis",
     "monitoring": "May ask every host for its metrics",
@@ -157,14 +159,18 @@ def _groups(
     if host.groups is not None:
         return tuple(group for group in PLACES if group in host.groups)
     if answers.size == "small":
-        return tuple(PLACES)
+        return tuple(group for group in PLACES if group != "model_route")
     if answers.size == "medium":
         primary = host.name == answers.hosts[0].name
         # The standby watches the primary and can run containers; nothing calls it from the DMZ.
         return tuple(
             group
             for group in PLACES
-            if (group != "monitoring" if primary else group in {"monitoring", "container_hosts"})
+            if (
+                group not in {"monitoring", "model_route"}
+                if primary
+                else group in {"monitoring", "container_hosts"}
+            )
         )
     zone = zones[host.name]
     beside = [other.name for other in answers.hosts if zones[other.name] == zone and other.groups is None]
@@ -179,7 +185,10 @@ def _runs(group: str, host: HostAnswer, beside: Sequence[str], gpu_hosts: frozen
     models = [name for name in beside if name in gpu_hosts] or list(beside[1:]) or list(beside)
     if group in {"inference", "container_hosts"}:
         return host.name in models
-    if group == "app":
+    if group == "model_route" and len(models) == 1:
+        # One model server needs no route before it.
+        return False
+    if group in {"app", "model_route"}:
         return host.name not in models or len(models) == len(beside)
     return True
 
