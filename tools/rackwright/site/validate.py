@@ -35,6 +35,7 @@ from rackwright.site.paths import repository_root
 from rackwright.site.plain import Value
 from rackwright.site.variables import SiteVariables, variable_names
 from rackwright.site.versions import version_findings
+from rackwright.sizing.intent import Intent
 from rackwright.sizing.machine import UnknownMachineError
 from rackwright.sizing.placement import request_of
 from rackwright.sizing.refusal import RefusedError
@@ -126,7 +127,8 @@ def _findings(inventory: Inventory, draft: bool) -> Iterator[Finding]:
     levels = [*_host_level(inventory), *hardware_findings(inventory)]
     yield from levels
     if catalogue is not None:
-        yield from port_findings(inventory, catalogue)
+        intent = Intent() if tier or typed else intent_from(inventory.site_variables(), catalogue.services)
+        yield from port_findings(inventory, catalogue, intent.engine)
         if not (typed or placing or tier or engines or values.findings):
             # A site that can be put together: only then can its flows and its hosts' budgets be told.
             site = site_of(inventory)

@@ -11,6 +11,7 @@ from rackwright.sizing.connections import needed
 from rackwright.sizing.containers import size_container
 from rackwright.sizing.elasticsearch import size_elasticsearch
 from rackwright.sizing.engines import size_llama_cpp, size_ollama, size_vllm
+from rackwright.sizing.engines_optional import size_fastchat, size_localai
 from rackwright.sizing.nginx import size_nginx
 from rackwright.sizing.postgresql import PostgresqlSettings, size_postgresql
 from rackwright.sizing.qdrant import size_qdrant
@@ -52,7 +53,9 @@ def _redis(asked: Asked) -> Sized:
 SIZERS: Mapping[str, Sizer] = {
     "app": size_app,
     "elasticsearch": size_elasticsearch,
+    "fastchat": size_fastchat,
     "llama_cpp": size_llama_cpp,
+    "localai": size_localai,
     "nginx": size_nginx,
     "ollama": size_ollama,
     "postgresql": _postgresql,

@@ -13,9 +13,13 @@ from rackwright.tiers.load import tier_of
 # What an operator may set; everything else that sizing needs follows from machine, tier and placement.
 OPTIONS = (
     "app_workers",
+    "fastchat_concurrency",
     "llama_cpp_context",
     "llama_cpp_parallel",
     "llama_cpp_threads",
+    "localai_context",
+    "localai_parallel",
+    "localai_threads",
     "nginx_worker_connections",
     "nginx_workers",
     "ollama_context_length",

@@ -1,0 +1,1 @@
+"""FastChat on one host: which workers it runs for which models."""

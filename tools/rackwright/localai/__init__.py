@@ -1,0 +1,1 @@
+"""LocalAI on one host: the configuration of its models."""
