@@ -14,7 +14,7 @@ from rackwright.errors import RackwrightError
 
 # name = "module:attribute"; a module is imported only when its command is run or listed with its help.
 COMMANDS: dict[str, str] = {
-    "bench": "rackwright.cli.bench:bench",
+    "bench": "rackwright.cli.bench_group:bench",
     "cost": "rackwright.cli.cost:command",
     "docs": "rackwright.cli.docs:docs",
     "services": "rackwright.cli.services:services",
