@@ -18,8 +18,8 @@ module: ollama_models
 short_description: See to the models of an Ollama server
 description:
   - Sees to it that an Ollama server has models, made of GGUF files on its host or pulled from a registry.
-  - A file is put into the server's store as a second name of it where that is possible, else sent over its API,
-    which checks the checksum. A model is made anew when its file, or what is said of it, has changed.
+  - A file is put into the server's store as a second name of it where that is possible, else sent over its
+    API, which checks the checksum. A model is made anew when its file, or what is said of it, has changed.
   - Other models of the server are left alone.
 options:
   url:
@@ -119,7 +119,7 @@ def make(server: Ollama, model: dict[str, Any], store: Path, may_pull: bool) -> 
     if model["pull"]:
         if not may_pull:
             raise OllamaError(
-                f"{model['name']} would have to be pulled, and ollama_pull is false: bring its file, or allow it"
+                f"{model['name']} would have to be pulled, and ollama_pull is false: bring its file"
             )
         server.pull(model["pull"])
         if model["pull"] != model["name"]:

@@ -7,7 +7,7 @@ import http.client
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from urllib.parse import urlsplit
 
 _CHUNK = 1024 * 1024
@@ -57,9 +57,7 @@ class Ollama:
         """Make a model of a file that is in its store, with what a Modelfile would say."""
         body: dict[str, Any] = {"model": model["name"], "stream": False}
         body["files"] = {Path(model["file"]).name: f"sha256:{model['sha256']}"}
-        body |= {
-            key: model[key] for key in ("template", "system", "license", "parameters") if model.get(key)
-        }
+        body |= {key: model[key] for key in ("template", "system", "license", "parameters") if model.get(key)}
         answer = json.loads(self._asked("POST", "/api/create", body, self._seconds))
         if answer.get("status") != "success":
             raise OllamaError(f"making {model['name']}: {answer}")
@@ -77,20 +75,29 @@ class Ollama:
                 raise OllamaError(f"pulling {source}: {last['error']}")
         connection.close()
         if last.get("status") != "success":
-            raise OllamaError(f"pulling {source}: the connection ended at {last.get('status', 'the beginning')!r}")
+            raise OllamaError(
+                f"pulling {source}: the connection ended at {last.get('status', 'the beginning')!r}"
+            )
 
     def copy(self, source: str, name: str) -> None:
         """Give a model a second name."""
         self._asked("POST", "/api/copy", {"source": source, "destination": name})
 
-    def _asked(self, method: str, path: str, body: dict[str, Any] | None = None, seconds: float = _SHORT) -> str:
+    def _asked(
+        self, method: str, path: str, body: dict[str, Any] | None = None, seconds: float = _SHORT
+    ) -> str:
         data = None if body is None else json.dumps(body).encode()
         headers = {} if body is None else {"Content-Type": "application/json"}
         connection, response = self._send(method, path, data, headers, seconds)
         return self._read(connection, response, f"{method} {path}")
 
     def _send(
-        self, method: str, path: str, body: Any, headers: dict[str, str], seconds: float  # noqa: ANN401 - bytes or file
+        self,
+        method: str,
+        path: str,
+        body: IO[bytes] | bytes | None,
+        headers: dict[str, str],
+        seconds: float,
     ) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
         connection = http.client.HTTPConnection(*self._place, timeout=seconds)
         try:
@@ -114,7 +121,7 @@ class Ollama:
 
 
 def link_blob(file: Path, blobs: Path, sha256: str) -> bool:
-    """Put a file into a store as a second name of it, so that it takes its place once; False where it cannot."""
+    """Put a file into a store as a second name of it, so that it takes its place once; or say no."""
     target = blobs / f"sha256-{sha256}"
     try:
         os.link(file, target)

@@ -31,7 +31,7 @@ def wanted_models(models: Sequence[Model], directory: str) -> list[dict[str, Any
     """Return what the module `ollama_models` is asked for.
 
     Raises:
-        RackwrightError: A name that is given twice, or a model with more than one place to come from, or none.
+        RackwrightError: A name that is given twice, or a model with several places to come from, or none.
     """
     wanted: dict[str, dict[str, Any]] = {}
     for model in models:

@@ -58,7 +58,7 @@ class Host:
 
 
 def instances_of(given: Sequence[Mapping[str, Any]], host: Host) -> list[Instance]:
-    """Return each instance as the role runs it: name, port, path, arguments, devices, memory_mb, cpus, shm_mb.
+    """Return each instance as the role runs it: container, port, path, arguments, devices, limits.
 
     Raises:
         RackwrightError: More instances than ports, GPUs that do not fit to the parallel sizes, more of one
@@ -105,8 +105,8 @@ def _devices(entry: Mapping[str, Any], settings: Mapping[str, Any], all_gpus: st
     if len(nodes) > 1:
         raise RackwrightError(
             f"vllm_instances: {entry['name']} is to run over the hosts {', '.join(map(str, nodes))}",
-            hint="an instance runs on one host; over several needs Ray, which is not set up yet: take a finer "
-            "quantisation, or hosts with more GPUs",
+            hint="an instance runs on one host; over several needs Ray, which is not set up yet: take a "
+            "coarser quantisation, or hosts with more GPUs",
         )
     gpus = entry.get("gpus")
     if not gpus:
