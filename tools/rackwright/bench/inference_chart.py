@@ -24,6 +24,7 @@ _STYLE = """
 .rb polyline{fill:none;stroke-width:2.5} .rb .promise{stroke:var(--mark);stroke-width:2;stroke-dasharray:6 4}
 .rb text.promise{fill:var(--mark);stroke:none;font-weight:600}
 .rb .a{stroke:var(--a)} .rb .b{stroke:var(--b)} .rb .c{stroke:var(--c)}
+.rb polyline.c{stroke-dasharray:2 4}
 .rb circle{fill:var(--bg);stroke-width:2.5}
 .rb text.a{fill:var(--a)} .rb text.b{fill:var(--b)} .rb text.c{fill:var(--c)}
 .rb text.a,.rb text.b,.rb text.c{stroke:none;font-weight:600}
@@ -120,7 +121,8 @@ def _panel(panel: Panel, users: Sequence[int], left: int) -> Iterator[str]:
     yield f'<path class="promise" d="M{left} {line:.1f}H{left + _PANEL}"/>'
     words = f"{panel.promised}: {panel.promise:g}"
     yield _text("promise", left + _PANEL, 56, words, "end")
-    for kind, (_, values) in zip("abc", panel.lines, strict=True):
+    # The worst first: where figures are equal, the usual one is seen.
+    for kind, (_, values) in reversed(list(zip("abc", panel.lines, strict=True))):
         points = [(x(place), y(value)) for place, value in enumerate(values) if value is not None]
         yield f'<polyline class="{kind}" points="{" ".join(f"{a:.1f},{b:.1f}" for a, b in points)}"/>'
         for a, b in points:
