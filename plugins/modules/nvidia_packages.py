@@ -64,11 +64,16 @@ def headers_there(names: list[str]) -> set[str]:
     return found
 
 
-def failure(outcome: command.Outcome, rolled_back: dict[str, Any]) -> str:
+def reasons(outcome: command.Outcome) -> list[str]:
+    """Return the lines that say why; asked before the way back, which takes the build's log away."""
+    text = outcome.output
+    log = build_log(text) if "dkms" in text.lower() or "make.log" in text else []
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return log or [line for line in lines if line.startswith(("E: ", "Error"))] or lines[-6:]
+
+
+def failure(why: list[str], rolled_back: dict[str, Any]) -> str:
     """Explain a failure in the words an operator needs."""
-    log = build_log() if "dkms" in outcome.output.lower() or "make" in outcome.output.lower() else []
-    lines = [line.strip() for line in outcome.output.splitlines() if line.strip()]
-    why = log or [line for line in lines if line.startswith(("E: ", "Error"))] or lines[-6:]
     state = (
         "The packages are as they were before and the package database is whole"
         if rolled_back["database"] and not any(rolled_back["left"].values())
@@ -110,11 +115,15 @@ def main() -> None:
                 apt.update()
             outcome = transaction.install(group)
             if outcome.rc != 0:
-                explained = failure(outcome, rolled_back := transaction.roll_back())
+                why = reasons(outcome)
+                rolled_back = transaction.roll_back()
                 if module.params["hold"]:
                     transaction.hold()
                 module.fail_json(
-                    msg=explained, rolled_back=rolled_back, output=outcome.output[-4000:], invocation={}
+                    msg=failure(why, rolled_back),
+                    rolled_back=rolled_back,
+                    output=outcome.output[-4000:],
+                    invocation={},
                 )
         done = changes(transaction.before, nvidia.ask_packages())
     held = transaction.hold() if module.params["hold"] else []

@@ -297,6 +297,31 @@ def test_check_mode_says_what_is_missing(install: Callable[..., dict[str, Any]])
     assert host.packages == OLD
 
 
+def test_the_log_is_read_before_the_way_back_takes_it_away(
+    install: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    log = tmp_path / "dkms/nvidia-current-open/550/build/make.log"
+    log.parent.mkdir(parents=True)
+    log.write_text(
+        "CONFTEST: x\nnv-pci.c:237:9: error: too few arguments to function 'pci_resize_resource'\n"
+    )
+
+    class Cleaning(Dpkg):
+        def _answer(self, argv: list[str]) -> tuple[int, str]:
+            if "remove" in argv:
+                log.unlink(missing_ok=True)
+            return super()._answer(argv)
+
+        def _install(self, names: list[str]) -> tuple[int, str]:
+            rc, out = super()._install(names)
+            return rc, f"{out}\nConsult {log} for more information." if rc else out
+
+    result = install(Cleaning(OLD, NEW, fails=True), "nvidia-open-kernel-dkms")
+    assert "pci_resize_resource" in result["msg"]
+    assert "CONFTEST" not in result["msg"]
+    assert not log.exists()
+
+
 def test_changes() -> None:
     before = {"a": {"version": "1"}, "b": {"version": "1"}}
     after = {"b": {"version": "2"}, "c": {"version": "1"}}

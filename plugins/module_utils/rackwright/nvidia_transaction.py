@@ -10,6 +10,7 @@ from typing import Any
 from ansible.module_utils.rackwright import command, nvidia, nvidia_build
 from ansible.module_utils.rackwright.package_install import Apt
 
+_MAKE_LOG = re.compile(r"(/\S+/make\.log)")
 _BASE = re.compile(r"[=/:].*$")
 _APT = ["apt-get", "-y", "-q", "-o", "Dpkg::Options::=--force-confold", "-o", "DPkg::Lock::Timeout=120"]
 _QUIET = {"DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_MODE": "l"}
@@ -38,12 +39,15 @@ def changes(before: dict[str, dict[str, str]], after: dict[str, dict[str, str]])
     }
 
 
-def build_log(root: Path = Path("/var/lib/dkms")) -> list[str]:
-    """Return the telling lines of the newest log of a failed DKMS build."""
-    logs = sorted(root.glob("*/*/**/make.log"), key=lambda path: path.stat().st_mtime)
+def build_log(output: str, root: Path = Path("/var/lib/dkms")) -> list[str]:
+    """Return the telling lines of a failed DKMS build: of the log that apt's output names, else of the newest."""
+    named = [Path(path) for path in _MAKE_LOG.findall(output)]
+    logs = [path for path in named if path.is_file()]
     if not logs:
-        return []
-    lines: list[str] = nvidia_build.telling_lines(logs[-1].read_text(encoding="utf-8", errors="replace"))
+        logs = sorted(root.glob("*/*/**/make.log"), key=lambda path: path.stat().st_mtime)[-1:]
+    lines: list[str] = []
+    for path in logs[:1]:
+        lines = nvidia_build.telling_lines(path.read_text(encoding="utf-8", errors="replace"))
     return lines
 
 
