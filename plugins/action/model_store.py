@@ -49,6 +49,43 @@ class ActionModule(ResidentModules):
         """
         super().run(tmp, task_vars)
         arguments: dict[str, Any] = plain(dict(self._task.args))
+        told: dict[str, Any] | None = None
+        if arguments.pop("all_held", False):
+            told = self._verified(arguments, task_vars)
+            if told.get("failed") or not told["damaged"] or not arguments.get("mend", True):
+                return told
+            arguments["wanted"] = told["damaged_builds"]
+        result = self._brought(arguments, task_vars)
+        if told is not None and not result.get("failed"):
+            result["damaged"] = told["damaged"]
+        return result
+
+    def _verified(self, arguments: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
+        """Have the host read all that it holds; returns also which builds are damaged."""
+        looked: dict[str, Any] = self._execute_module(
+            module_args={"root": arguments["root"], "look": True}, task_vars=task_vars
+        )
+        if looked.get("failed"):
+            return looked
+        builds = [
+            {**build, "files": [{**each, "source": ""} for each in build["files"]]}
+            for build in looked["held"]
+        ]
+        told: dict[str, Any] = self._execute_module(
+            module_args={"root": arguments["root"], "builds": builds, "verify": True, "mend": False},
+            task_vars=task_vars,
+        )
+        if not told.get("failed"):
+            names = {" ".join(text.split(" ")[:2]) for text in told["damaged"]}
+            told["damaged_builds"] = [
+                {key: build[key] for key in ("model", "quantisation")}
+                for build in builds
+                if f"{build['model']} {build['quantisation']}" in names
+            ]
+        return told
+
+    def _brought(self, arguments: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
+        """Find the builds that are wanted, and bring what the host lacks of them."""
         try:
             arguments["builds"] = builds_of(arguments)
         except RackwrightError as error:

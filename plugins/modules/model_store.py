@@ -48,6 +48,10 @@ options:
     description: Whether damaged content is fetched again; otherwise it is told only.
     type: bool
     default: true
+  all_held:
+    description: Take what the host holds for what is wanted; for O(verify). The action asks the host for it.
+    type: bool
+    default: false
   look: {description: Tell what is here and do nothing else., type: bool, default: false}
   reserve_mb: {description: Megabytes that stay free beside the files., type: int, default: 1024}
   wait_seconds: {description: How long another writer is waited for., type: int, default: 60}
@@ -107,7 +111,8 @@ def lacking(store: HostStore, files: dict[str, dict[str, Any]], *, read: bool) -
     missing = {
         sha256 for sha256, each in files.items() if not store.whole(sha256, int(each["size"]), read=read)
     }
-    return missing, {sha256 for sha256 in missing if store.blob(sha256).exists()}
+    # Where all is looked at, what is gone is damage, too.
+    return missing, {sha256 for sha256 in missing if read or store.blob(sha256).exists()}
 
 
 def bring(params: dict[str, Any], store: HostStore, missing: set[str]) -> tuple[dict[str, int], str]:
@@ -185,6 +190,7 @@ def main() -> None:
             "reserve_mb": {"type": "int", "default": 1024},
             "wait_seconds": {"type": "int", "default": 60},
             "ca_file": {"type": "path"},
+            "all_held": {"type": "bool", "default": False},
             "builds": {"type": "list", "elements": "dict", "default": []},
             "arrived": {"type": "list", "elements": "str", "default": []},
             "writer": {"type": "str", "default": ""},

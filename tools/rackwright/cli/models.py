@@ -26,8 +26,20 @@ for _command in (*COMMANDS, switch_command):
 @models.command("list")
 @json_option
 @click.option("--purpose", type=click.Choice(_PURPOSES), help="Only models for this.")
-def list_models(as_json: bool, purpose: str | None) -> None:
-    """List the models of group_vars/all/models.yml."""
+@click.option(
+    "-i",
+    "--inventory",
+    multiple=True,
+    type=click.Path(exists=True, path_type=Path, resolve_path=True),
+    help="Ask the inference hosts of this inventory what they hold instead; repeatable.",
+)
+def list_models(as_json: bool, purpose: str | None, inventory: tuple[Path, ...]) -> None:
+    """List the models of group_vars/all/models.yml; with -i what each host of a site holds."""
+    if inventory:
+        from rackwright.cli.models_hosts import print_held  # noqa: PLC0415 - Ansible is slow to start
+
+        print_held(inventory, as_json=as_json)
+        return
     from rackwright.cli.models_tables import models_table  # noqa: PLC0415 - pydantic is slow to import
     from rackwright.cli.tables import console  # noqa: PLC0415
     from rackwright.models.catalogue import project_models  # noqa: PLC0415

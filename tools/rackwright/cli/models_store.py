@@ -156,7 +156,13 @@ def stored_command(store: Path, as_json: bool) -> None:
 @store_option
 @sources_options
 @wait_option
-@click.option("--check", is_flag=True, help="Fetch nothing; exit with 1 when something is damaged.")
+@click.option(
+    "--mend/--check",
+    "mending",
+    default=True,
+    help="Fetch damaged files again (the default), or only tell, and exit with 1 where there are any.",
+)
+@click.option("--store-only", is_flag=True, help="With -i: leave the hosts out.")
 def verify_command(
     model: str | None,
     quantisation: str | None,
@@ -164,13 +170,36 @@ def verify_command(
     inventory: tuple[Path, ...],
     origins: tuple[str, ...],
     wait: float,
-    check: bool,
+    mending: bool,
+    store_only: bool,
 ) -> None:
-    """Read every file against its checksum, and fetch damaged ones again."""
+    """Read every file against its checksum, and fetch damaged ones again; with -i on hosts, too."""
+    # The store first: hosts are mended from it.
+    trouble = _verify_store(store, model, quantisation, inventory, origins, wait, mending=mending)
+    if inventory and not store_only:
+        from rackwright.cli.models_hosts import verify_hosts  # noqa: PLC0415 - Ansible is slow to start
+
+        trouble += verify_hosts(inventory, mending=mending)
+    if trouble:
+        from rackwright.models.store.files import StoreError  # noqa: PLC0415
+
+        raise StoreError(f"{trouble} damaged", hint="run it without --check: it fetches them again")
+
+
+def _verify_store(
+    store: Path,
+    model: str | None,
+    quantisation: str | None,
+    inventory: tuple[Path, ...],
+    origins: tuple[str, ...],
+    wait: float,
+    *,
+    mending: bool,
+) -> int:
+    """Verify the control node's store; return how many builds are damaged and were left so."""
     from rackwright.cli.models_progress import progress  # noqa: PLC0415 - slow to import
     from rackwright.models.store.asked import chosen, models_and_sources  # noqa: PLC0415
     from rackwright.models.store.download import Downloader  # noqa: PLC0415
-    from rackwright.models.store.files import StoreError  # noqa: PLC0415
     from rackwright.models.store.pull import mend, new_client, wanted  # noqa: PLC0415
     from rackwright.models.store.store import Store  # noqa: PLC0415
 
@@ -180,16 +209,15 @@ def verify_command(
     for manifest, damaged in found:
         state = f"damaged: {', '.join(damaged)}" if damaged else f"{len(manifest.files)} files are whole"
         click.echo(f"{manifest.model} {manifest.quantisation}: {state}")
-    if not bad:
-        return
-    if check:
-        raise StoreError(f"{len(bad)} damaged", hint="run it without --check: it fetches them again")
+    if not bad or not mending:
+        return len(bad)
     models, sources = models_and_sources(inventory, origins)
     with new_client() as client, progress() as report:
         for manifest in bad:
             what = wanted(models, manifest.model, manifest.quantisation)
             mended = mend(what, sources, opened, Downloader(client, report), wait)
             click.echo(f"{manifest.model} {manifest.quantisation}: fetched again: {', '.join(mended)}")
+    return 0
 
 
 @click.command("remove")
