@@ -53,7 +53,7 @@ def test_ollama_answers_on_its_zone_address(ask: Ask, plan: Plan, stream: bool) 
     status, text = ask("ollama1", f"{endpoint(plan, 'ollama1')}/chat/completions", body)
     assert status == 200
     assert (
-        text.endswith("data: [DONE]\n\n") if stream else json.loads(text)["usage"]["completion_tokens"] == 3
+        text.endswith("data: [DONE]") if stream else json.loads(text)["usage"]["completion_tokens"] == 3
     )
 
 
@@ -67,7 +67,7 @@ def test_every_instance_of_vllm_answers_with_the_key(
     status, text = ask("vllm1", url, body, key)
     assert status == 200
     assert (
-        text.endswith("data: [DONE]\n\n") if stream else json.loads(text)["usage"]["completion_tokens"] == 3
+        text.endswith("data: [DONE]") if stream else json.loads(text)["usage"]["completion_tokens"] == 3
     )
     assert ask("vllm1", url, body)[0] == 401
 

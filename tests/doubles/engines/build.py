@@ -3,8 +3,8 @@
     python tests/doubles/engines/build.py DIRECTORY
 
 writes DIRECTORY/engine-doubles.tar.gz, and DIRECTORY/doubles.yml with the image (name, archive, image_id,
-sha256) and the models of the tests: a GGUF file, and a directory as vLLM reads it. The image is labelled as one
-of doubles; each engine's role starts in it what it would start in the engine's own image.
+sha256) and the models of the tests: a GGUF file, and a directory as vLLM reads it. The image is labelled as
+one of doubles; each engine's role starts in it what it would start in the engine's own image.
 """
 
 from __future__ import annotations
@@ -33,8 +33,10 @@ HERE = Path(__file__).parent
 RELEASE = "trixie"
 ROOT = "usr/lib/engine-doubles"
 # Command in the image -> the double that it is. A module is what `python3 -m` is given.
-COMMANDS = {"usr/bin/ollama": "ollama"}
+COMMANDS = {"usr/bin/ollama": "ollama", "usr/bin/local-ai": "localai"}
 MODULES = {"vllm.entrypoints.openai.api_server": "vllm"}
+# Doubles that have their engine's own modules are found in ROOT, after the packages of the image.
+SEARCHED = "usr/lib/python3/dist-packages/engine-doubles.pth"
 _LEFT_OUT = ("/usr/share/man", "/usr/share/doc", "/usr/share/locale", "/usr/share/info", "/usr/share/lintian")
 # Where the models' store has a model on its host.
 MODEL = "/var/lib/rackwright/models/served-double"
@@ -64,10 +66,11 @@ def base_recipe() -> Recipe:
 def added_files() -> dict[str, tuple[bytes, int]]:
     """Return what goes into the image beside the system: path -> content and mode."""
     files = {
-        f"{ROOT}/{path.name}": (path.read_bytes(), 0o644)
-        for path in sorted(HERE.glob("*.py"))
+        f"{ROOT}/{path.relative_to(HERE)}": (path.read_bytes(), 0o644)
+        for path in sorted(HERE.rglob("*.py"))
         if path != Path(__file__)
     }
+    files[SEARCHED] = (f"/{ROOT}\n".encode(), 0o644)
     for path in sorted(HERE.glob("*.documented.yml")):
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
         files[f"{ROOT}/{path.stem}.json"] = (json.dumps(content).encode(), 0o644)

@@ -132,6 +132,10 @@ class TestPorts:
         assert judged(about, listeners=[ours]) == []
         other = only(judged(about, listeners=[ours | {"container": "web"}]))
         assert other.found == "tcp 0.0.0.0:8080: container web"
+        # Further instances of an engine are called so.
+        further = [ours | {"container": "llama_cpp_1"}]
+        assert judged(about, listeners=further) == []
+        assert judged(about, listeners=[ours | {"container": "llama_cpp_old"}])
         # A container that has the name of no unit of ours may not pass as one either.
         assert judged(listeners=[listener(5432, unit="postgresql.service", container="web")])
 

@@ -80,6 +80,14 @@ BAD: dict[str, Bad] = {
         [("tier_overrides.inference.engine", "vlm", "'ollama', 'vllm'", "docs/tiers.md", "")],
         [add("tier_overrides: {inference: {engine: vlm}}")],
     ),
+    "unknown engine of all hosts": Bad(
+        [("inference_engine", "olama", "the engines are", "write `inference_engine: ollama`", "host app1")],
+        [add("inference_engine: olama")],
+    ),
+    "unknown engine of one host": Bad(
+        [("inference_engine", "vlm", "no service of the catalogue", "write `inference_engine: vllm`", "app1")],
+        files={"host_vars/app1/engine.yml": "inference_engine: vlm\n"},
+    ),
     "unknown model": Bad(
         [("tier_overrides.inference.model", "qwen3-8bb", "no model of this name", "write `qwen3-8b`", "")],
         [add("tier_overrides: {inference: {model: qwen3-8bb}}")],

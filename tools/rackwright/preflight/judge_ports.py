@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Iterator
 
 from rackwright.catalogue.model import Service
@@ -40,10 +41,11 @@ def port_findings(subject: Subject, seen: Observations) -> Iterator[HostFinding]
 def is_ours(name: str, service: Service, listener: Listener) -> bool:
     """Tell whether a listener is the service itself, by its unit or its container.
 
-    A unit counts with its instances and its socket: postgresql@17-main.service is postgresql.service.
+    A unit counts with its instances and its socket: postgresql@17-main.service is postgresql.service. So
+    does a container with those of further instances: vllm_1 is vllm's.
     """
     if service.container is not None:
-        return listener.container == service.container
+        return re.fullmatch(rf"{re.escape(service.container)}(_\d+)?", listener.container) is not None
     if service.unit is None or listener.container:
         return False
     stems = {_stem(service.unit), name}
