@@ -7,6 +7,7 @@ import json
 import multiprocessing
 import os
 import shutil
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -305,3 +306,36 @@ def test_two_hosts_that_fetch_into_one_store(
         process.join(30)
     assert host.tree("model.gguf").read_bytes() == CONTENT
     assert [path.name for path in (host.root / "blobs").iterdir()] == [sha256(CONTENT).hexdigest()]
+
+
+class Connection:
+    """Stands for Ansible's connection: runs the command here, and is cut when it is told to be."""
+
+    def __init__(self, cut_after: int | None = None) -> None:
+        self.cut_after = cut_after
+        self.sent = 0
+
+    def run(self, command: str, in_data: bytes) -> Result:
+        if self.cut_after is not None and self.sent >= self.cut_after:
+            return {"rc": 255, "stdout": "", "stderr": "Connection reset by peer"}
+        subprocess.run(["sh", "-c", command], input=in_data, check=True)
+        self.sent += 1
+        return {"rc": 0, "stdout": "", "stderr": ""}
+
+
+def test_what_is_sent_in_pieces_goes_on_after_a_cut(
+    load: Callable[[str, str], Any], monkeypatch: pytest.MonkeyPatch, source: Path, tmp_path: Path
+) -> None:
+    module = load("action", "model_store")
+    monkeypatch.setattr(module, "PIECE", 100_000)
+    action = object.__new__(module.ActionModule)
+    target, file = tmp_path / "it's partial", entry("model.gguf", CONTENT, str(source))
+    connection = Connection(cut_after=3)
+    monkeypatch.setattr(action, "_low_level_execute_command", connection.run, raising=False)
+    with pytest.raises(Exception, match="cut after 300000 of 1048576 bytes: Connection reset"):
+        action._send(file, str(target), 0)
+    assert target.stat().st_size == 300_000
+    connection.cut_after = None
+    action._send(file, str(target), 300_000)
+    assert target.read_bytes() == CONTENT
+    assert connection.sent == 3 + 8
