@@ -91,6 +91,8 @@ def main() -> None:
             )
         except subprocess.TimeoutExpired:
             module.fail_json(msg=f"the load did not end within {params['limit']} s and was ended")
+        except OSError as error:
+            module.fail_json(msg=f"{params['user']} cannot run {params['python']}: {error}")
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no output"])[-1]
         module.fail_json(msg=f"the load program ended with {done.returncode}: {last}")

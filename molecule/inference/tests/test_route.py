@@ -174,5 +174,4 @@ def test_the_app_speaks_to_the_route(machines: Machines) -> None:
         " c = ssl.create_default_context(cafile='/etc/rackwright/tls/ca.pem');"
         f" print(r.urlopen('https://{machines.addresses['app1']}:3001/health', context=c).read().decode())"
     )
-    answer = json.loads(machines.inside("app1", f'python3 -c "{health}"'))
-    assert "ok" in str(answer.get("engine", answer))
+    assert '"engine":"ok"' in machines.inside("app1", f'python3 -c "{health}"')
