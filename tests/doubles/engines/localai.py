@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import ClassVar
 
 from common import (
     Handler,
     Json,
-    Refused,
+    RefusedError,
     check_environment,
     documented,
     fail,
@@ -40,17 +39,21 @@ def of(*names: str, default: str = "") -> str:
 class LocalAI(Handler):
     """Its API."""
 
-    keys: list[str] = []
-    models: dict[str, Json] = {}
+    keys: ClassVar[list[str]] = []
+    models: ClassVar[dict[str, Json]] = {}
     ready = threading.Event()
-    asked: dict[str, int] = {}
+    asked: ClassVar[dict[str, int]] = {}
 
     def find(self, method: str, path: str) -> Callable[[Handler, Json], object] | None:
         """Only after the key was looked at."""
         given = self.headers.get("Authorization", "").removeprefix("Bearer ")
         if path not in PUBLIC and self.keys and given not in self.keys:
-            about = {"code": 401, "message": "An authentication key is required", "type": "authentication_error"}
-            raise Refused(401, {"error": about})
+            about = {
+                "code": 401,
+                "message": "An authentication key is required",
+                "type": "authentication_error",
+            }
+            raise RefusedError(401, {"error": about})
         self.asked[path] = self.asked.get(path, 0) + 1
         return self.routes.get((method, path))
 
@@ -59,7 +62,7 @@ def _model(body: Json) -> Json:
     found = LocalAI.models.get(str(body.get("model") or ""))
     if found is None:
         message = f"model {body.get('model')!r} not found. To see available models, call GET /v1/models"
-        raise Refused(404, {"error": {"code": 404, "message": message, "type": "not_found_error"}})
+        raise RefusedError(404, {"error": {"code": 404, "message": message, "type": "not_found_error"}})
     return found
 
 
@@ -72,7 +75,7 @@ def _readyz(handler: Handler, _: Json) -> None:
 
 def _chat(handler: Handler, body: Json) -> Json | None:
     if _model(body).get("embeddings"):
-        raise Refused(500, {"error": {"code": 500, "message": "the model makes embeddings", "type": ""}})
+        raise RefusedError(500, {"error": {"code": 500, "message": "the model makes embeddings", "type": ""}})
     if not body.get("stream"):
         return openai_chat(body)
     handler.send_parts(openai_stream(body), "text/event-stream")
@@ -86,7 +89,9 @@ def _completions(_: Handler, body: Json) -> Json:
 
 def _embeddings(_: Handler, body: Json) -> Json:
     if not _model(body).get("embeddings"):
-        raise Refused(500, {"error": {"code": 500, "message": "the model makes no embeddings", "type": ""}})
+        raise RefusedError(
+            500, {"error": {"code": 500, "message": "the model makes no embeddings", "type": ""}}
+        )
     return openai_embeddings(body)
 
 
@@ -96,7 +101,9 @@ def _models(_: Handler, __: Json) -> Json:
 
 def _metrics(handler: Handler, _: Json) -> None:
     lines = ["# TYPE api_call histogram"]
-    lines += [f'api_call_count{{method="POST",path="{path}"}} {count}' for path, count in LocalAI.asked.items()]
+    lines += [
+        f'api_call_count{{method="POST",path="{path}"}} {count}' for path, count in LocalAI.asked.items()
+    ]
     handler.send(200, "\n".join([*lines, ""]).encode(), "text/plain; version=0.0.4")
 
 
@@ -112,15 +119,17 @@ LocalAI.routes = {
 
 
 def read_models(path: Path, root: Path, known: Json) -> dict[str, Json]:
-    """Return the models of a file of configurations; end at a field that is not documented, or a missing file."""
-    # The role writes YAML; the image has no parser for it, so its test image has this file as JSON beside it.
+    """Return the models of a file of configurations; end at what is not documented, or a missing file."""
+    # The role writes it as JSON, which is YAML too.
     found = {}
-    for entry in load_yaml(path.read_text(encoding="utf-8")):
+    for entry in json.loads(path.read_text(encoding="utf-8")):
         if unknown := sorted(set(entry) - set(known["model"])):
             fail(f"{path}: unknown fields of a model: {', '.join(unknown)}")
         if unknown := sorted(set(entry.get("parameters", {})) - set(known["parameters"])):
             fail(f"{path}: unknown parameters: {', '.join(unknown)}")
-        if unknown := sorted({str(word).partition(":")[0] for word in entry.get("options", [])} - set(known["options"])):
+        if unknown := sorted(
+            {str(word).partition(":")[0] for word in entry.get("options", [])} - set(known["options"])
+        ):
             fail(f"{path}: unknown options: {', '.join(unknown)}")
         if entry.get("backend", "llama-cpp") not in BACKENDS:
             fail(f"backend not found: {entry['backend']}")
@@ -129,13 +138,6 @@ def read_models(path: Path, root: Path, known: Json) -> dict[str, Json]:
             fail(f"could not load model: {file} is no GGUF file")
         found[entry["name"]] = entry
     return found
-
-
-def load_yaml(text: str) -> list[Any]:
-    """Read YAML."""
-    import yaml  # noqa: PLC0415 - the image's python3-yaml; everything else is the standard library
-
-    return list(yaml.safe_load(text) or [])
 
 
 def prepare(arguments: list[str]) -> int:
@@ -163,5 +165,4 @@ def prepare(arguments: list[str]) -> int:
 if __name__ == "__main__":
     listening = prepare(sys.argv[1:])
     LocalAI.ready.set()
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     serve(LocalAI, listening)

@@ -1,21 +1,20 @@
 """LocalAI's configuration of models, from what its role is given.
 
-Field names are those of LocalAI's documentation, "Model Configuration".
+Field names are those of LocalAI's documentation, "Model Configuration". It is written as JSON, which is YAML too.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from rackwright.errors import RackwrightError
 
 MODELS = "/models"
-HEADER = "# Managed by Ansible (localai): changes made here are lost.\n"
 # Would have LocalAI fetch something; and `parameters` would move the file.
 _FORBIDDEN = frozenset({"artifacts", "download_files", "parameters", "proxy", "mcp"})
 _OURS = frozenset({"name", "backend", "context_size", "gpu_layers", "embeddings", "options"})
@@ -110,7 +109,7 @@ def configuration(
     entries = [_entry(model, model.context or context, parallel, gpu) for model in models]
     places = {model.name: model.path or f"{directory}/{model.file}" for model in models}
     return {
-        "text": HEADER + yaml.safe_dump(entries, sort_keys=False, allow_unicode=True, width=110),
+        "text": json.dumps(entries, indent=1) + "\n",
         "artifacts": [
             {"dest": places[model.name], "source": model.source, "sha256": model.sha256}
             for model in models

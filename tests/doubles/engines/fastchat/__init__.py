@@ -1,1 +1,1 @@
-"""A double of FastChat: modules by the names of the engine's own, so that they are started as the engine is."""
+"""A double of FastChat, by the names of the engine's own modules: it is started as the engine is."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
-from common import Json, check_environment, documented, parse_arguments
+from common import Json, check_environment, documented, parse_arguments, say
 
 # Of the image and of the double itself.
 _IMAGE = ("PYTHONPATH", "PYTHONUNBUFFERED", "DOUBLE_DOCUMENTED")
@@ -29,7 +29,7 @@ def called(program: str, **defaults: str) -> SimpleNamespace:
     names = {name.lstrip("-").replace("-", "_"): value for name, value in given.items()}
     args = SimpleNamespace(**{"host": "localhost", **defaults, **names})
     # As FastChat does: whoever gives a key as an argument reads it in the log.
-    print(f"args: {args}", flush=True)
+    say(f"args: {args}")
     args.port = int(args.port)
     return args
 

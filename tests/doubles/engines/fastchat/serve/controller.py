@@ -54,7 +54,9 @@ class Controller:
             serving = {name: info for name, info in self.workers.items() if model in info["model_names"]}
             if not serving:
                 return ""
-            chosen = min(serving, key=lambda name: float(serving[name]["queue_length"]) / serving[name]["speed"])
+            chosen = min(
+                serving, key=lambda name: float(serving[name]["queue_length"]) / serving[name]["speed"]
+            )
             self.workers[chosen]["queue_length"] += 1
             return chosen
 
@@ -95,16 +97,17 @@ def _refresh(_: Handler, __: Json) -> Json:
 class App(Handler):
     """Its API."""
 
-    routes = {
-        ("GET", "/test_connection"): lambda handler, _: handler.send(200, b'"success"'),
-        ("POST", "/register_worker"): _register,
-        ("POST", "/refresh_all_workers"): _refresh,
-        ("POST", "/list_models"): lambda *_: {"models": controller.models()},
-        ("POST", "/get_worker_address"): lambda _, body: {"address": controller.address(body["model"])},
-        ("POST", "/receive_heart_beat"): lambda _, body: {
-            "exist": controller.beat(body["worker_name"], body["queue_length"])
-        },
-    }
+
+App.routes = {
+    ("GET", "/test_connection"): lambda handler, _: handler.send(200, b'"success"'),
+    ("POST", "/register_worker"): _register,
+    ("POST", "/refresh_all_workers"): _refresh,
+    ("POST", "/list_models"): lambda *_: {"models": controller.models()},
+    ("POST", "/get_worker_address"): lambda _, body: {"address": controller.address(body["model"])},
+    ("POST", "/receive_heart_beat"): lambda _, body: {
+        "exist": controller.beat(body["worker_name"], body["queue_length"])
+    },
+}
 
 
 def create_controller() -> tuple[SimpleNamespace, Controller]:

@@ -1,7 +1,7 @@
 """A double of `python3 -m fastchat.serve.model_worker`: reads the model's config.json, and no weights.
 
-What a test wants of a model stands in config.json under `double`: says (a word that every answer begins with),
-load_seconds, token_seconds, fails (what loading ends with).
+What a test wants of a model stands in config.json under `double`: says (a word that every answer begins
+with), load_seconds, token_seconds, fails (what loading ends with).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
-from common import Handler, Json, embedding_of, words_for
+from common import Handler, Json, embedding_of, say, words_for
 
 from fastchat.called import called, post, seconds
 
@@ -60,7 +60,10 @@ class Worker:
 
     def _words(self, body: Json) -> Iterator[Json]:
         limit = int(body.get("max_new_tokens") or 16)
-        words = [*([self.wanted["says"]] if "says" in self.wanted else []), *words_for(body["prompt"], limit)][:limit]
+        words = [
+            *([self.wanted["says"]] if "says" in self.wanted else []),
+            *words_for(body["prompt"], limit),
+        ][:limit]
         asked = len(body["prompt"].split()) or 1
         for number in range(1, len(words) + 1):
             time.sleep(self.wanted.get("token_seconds", 0))
@@ -80,7 +83,7 @@ class Worker:
                 if not post(f"{self.controller}/receive_heart_beat", beat, 5)["exist"]:
                     self._register()
             except (OSError, urllib.error.URLError) as error:
-                print(f"heart beat error: {error}", flush=True)
+                say(f"heart beat error: {error}")
 
 
 worker: Any = None
@@ -98,15 +101,16 @@ def _embeddings(_: Handler, body: Json) -> Json:
 class App(Handler):
     """Its API."""
 
-    routes = {
-        ("POST", "/worker_get_status"): lambda *_: worker.status(),
-        ("POST", "/worker_generate"): lambda _, body: list(worker.answer(body))[-1],
-        ("POST", "/worker_generate_stream"): _stream,
-        ("POST", "/worker_get_embeddings"): _embeddings,
-        ("POST", "/count_token"): lambda _, body: {"count": len(body["prompt"].split()), "error_code": 0},
-        ("POST", "/worker_get_conv_template"): lambda *_: {"conv": {"name": "double", "stop_str": None}},
-        ("POST", "/model_details"): lambda *_: {"context_length": CONTEXT},
-    }
+
+App.routes = {
+    ("POST", "/worker_get_status"): lambda *_: worker.status(),
+    ("POST", "/worker_generate"): lambda _, body: list(worker.answer(body))[-1],
+    ("POST", "/worker_generate_stream"): _stream,
+    ("POST", "/worker_get_embeddings"): _embeddings,
+    ("POST", "/count_token"): lambda _, body: {"count": len(body["prompt"].split()), "error_code": 0},
+    ("POST", "/worker_get_conv_template"): lambda *_: {"conv": {"name": "double", "stop_str": None}},
+    ("POST", "/model_details"): lambda *_: {"context_length": CONTEXT},
+}
 
 
 def create_model_worker() -> tuple[Any, Worker]:

@@ -1,4 +1,4 @@
-"""A double of `python3 -m fastchat.serve.openai_api_server`: asks controller and worker as the engine does."""
+"""A double of `python3 -m fastchat.serve.openai_api_server`: asks controller and worker as the engine."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import uvicorn
-from common import Handler, Json, Refused, event, prompt_of
+from common import Handler, Json, RefusedError, event, prompt_of
 
 from fastchat.called import called, parts, post, seconds
 
@@ -20,8 +20,8 @@ def _controller(path: str, body: Json | None = None) -> Any:  # noqa: ANN401 - w
     return post(f"{app_settings.controller_address}{path}", body)
 
 
-def _error(code: int, message: str) -> Refused:
-    return Refused(400, {"object": "error", "message": message, "code": code})
+def _error(code: int, message: str) -> RefusedError:
+    return RefusedError(400, {"object": "error", "message": message, "code": code})
 
 
 def _worker(body: Json) -> str:
@@ -32,7 +32,7 @@ def _worker(body: Json) -> str:
         raise _error(40302, f"{body['max_tokens']} is less than the minimum of 1 - 'max_tokens'")
     address: str = _controller("/get_worker_address", {"model": body["model"]})["address"]
     if not address:
-        raise Refused(500, {"detail": f"No available worker for {body['model']}"})
+        raise RefusedError(500, {"detail": f"No available worker for {body['model']}"})
     return address
 
 
@@ -47,13 +47,19 @@ def _asked(body: Json, worker: str) -> Json:
     return {"model": body["model"], "prompt": prompt, "max_new_tokens": length, "echo": False}
 
 
-def _whole(handler: Handler, body: Json, chat: bool) -> Json:
+def _whole(_: Handler, body: Json, chat: bool) -> Json:
     worker = _worker(body)
     made = post(f"{worker}/worker_generate", _asked(body, worker), TIMEOUT)
     choice: Json = {"index": 0, "finish_reason": made["finish_reason"]}
     choice |= {"message": {"role": "assistant", "content": made["text"]}} if chat else {"text": made["text"]}
     kind = "chat.completion" if chat else "text_completion"
-    return {"id": "double-1", "object": kind, "model": body["model"], "choices": [choice], "usage": made["usage"]}
+    return {
+        "id": "double-1",
+        "object": kind,
+        "model": body["model"],
+        "choices": [choice],
+        "usage": made["usage"],
+    }
 
 
 def _stream(worker: str, asked: Json) -> Iterator[bytes]:
@@ -81,7 +87,9 @@ def _chat(handler: Handler, body: Json) -> Json | None:
 def _embeddings(_: Handler, body: Json) -> Json:
     texts = [body["input"]] if isinstance(body["input"], str) else body["input"]
     made = post(f"{_worker(body)}/worker_get_embeddings", {"model": body["model"], "input": texts})
-    data = [{"object": "embedding", "embedding": one, "index": at} for at, one in enumerate(made["embedding"])]
+    data = [
+        {"object": "embedding", "embedding": one, "index": at} for at, one in enumerate(made["embedding"])
+    ]
     usage = {"prompt_tokens": made["token_num"], "total_tokens": made["token_num"]}
     return {"object": "list", "data": data, "model": body["model"], "usage": usage}
 
@@ -89,27 +97,29 @@ def _embeddings(_: Handler, body: Json) -> Json:
 def _models(_: Handler, __: Json) -> Json:
     _controller("/refresh_all_workers")
     names = sorted(_controller("/list_models")["models"])
-    return {"object": "list", "data": [{"id": name, "object": "model", "owned_by": "fastchat"} for name in names]}
+    return {
+        "object": "list",
+        "data": [{"id": name, "object": "model", "owned_by": "fastchat"} for name in names],
+    }
 
 
 class App(Handler):
     """Its API."""
 
-    routes = {
-        ("GET", "/v1/models"): _models,
-        ("POST", "/v1/chat/completions"): _chat,
-        ("POST", "/v1/completions"): lambda handler, body: _whole(handler, body, chat=False),
-        ("POST", "/v1/embeddings"): _embeddings,
-    }
-
     def find(self, method: str, path: str) -> Callable[[Handler, Json], object] | None:
         """Only after the key was looked at."""
         given = self.headers.get("Authorization", "").removeprefix("Bearer ")
         if path.startswith("/v1/") and app_settings.api_keys and given not in app_settings.api_keys:
-            raise Refused(401, {"detail": {"error": _NO_KEY}})
+            raise RefusedError(401, {"detail": {"error": _NO_KEY}})
         return super().find(method, path)
 
 
+App.routes = {
+    ("GET", "/v1/models"): _models,
+    ("POST", "/v1/chat/completions"): _chat,
+    ("POST", "/v1/completions"): lambda handler, body: _whole(handler, body, chat=False),
+    ("POST", "/v1/embeddings"): _embeddings,
+}
 app = App
 
 
