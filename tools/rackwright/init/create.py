@@ -14,7 +14,7 @@ from rackwright.errors import RackwrightError
 from rackwright.hardware.model import Hardware
 from rackwright.init.answers import Answers
 from rackwright.init.layout import Layout, lay_out
-from rackwright.init.render import render_site
+from rackwright.init.render import engines_of, render_site
 from rackwright.init.write import refuse_another, write_site
 from rackwright.site.paths import repository_root
 from rackwright.tiers.load import load_tiers
@@ -29,14 +29,14 @@ class Draft:
         target: Its directory to be.
         files: Content by path in it.
         layout: Where its hosts stand and what they run.
-        needs_models: Whether it serves models and nobody has said which.
+        needs_models: The engines for which nobody has said which models they serve.
         tier: Its tier; the reason is empty where it was given.
     """
 
     target: Path
     files: Mapping[Path, bytes]
     layout: Layout
-    needs_models: bool
+    needs_models: tuple[str, ...]
     tier: Suggestion
 
 
@@ -98,8 +98,13 @@ def prepare(answers: Answers, target: Path, hardware: Mapping[str, Hardware]) ->
         tier = Suggestion("lab", "the size lab")
     else:
         tier = suggest_tier(tuple(hardware.values()), answers.users, load_tiers(_project_tiers()))
-    needs_models = bool(layout.members("inference")) and "llama_cpp_model" not in answers.variables
-    return Draft(target, render_site(answers, layout, tier.tier, hardware), layout, needs_models, tier)
+    engines = engines_of(answers, layout, tier.tier, hardware) if layout.members("inference") else ()
+    unnamed = tuple(
+        engine
+        for engine in engines
+        if not {f"{engine}_model", f"{engine}_models", f"{engine}_instances"} & set(answers.variables)
+    )
+    return Draft(target, render_site(answers, layout, tier.tier, hardware), layout, unnamed, tier)
 
 
 def create(draft: Draft, with_secrets: bool) -> Written:

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from rackwright.catalogue.inference import FALLBACK, GROUP, VARIABLE, engine_of
 from rackwright.hardware.model import Hardware
 from rackwright.hardware.store import render as hardware_text
 from rackwright.init.answers import Answers
@@ -20,7 +21,9 @@ from rackwright.site.paths import repository_root
 _PLAIN = re.compile(r"^([A-Za-z/~][A-Za-z0-9_./~@-]*|\d+\.\d+\.\d+\.\d+(/\d+)?)$")
 _NOT_TEXT = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null", "~"})
 _WIDTH = 140
-# Variables of the catalogue's model server, which have a file of their own.
+# Engines of which a file of the site asks for image and models.
+WITH_TEMPLATE = ("llama_cpp", "ollama", "vllm")
+# Variables of llama.cpp, which stand in its file.
 MODEL_VARIABLES = ("llama_cpp_image", "llama_cpp_model", "llama_cpp_context", "llama_cpp_parallel")
 
 
@@ -57,7 +60,8 @@ def render_site(
         "more": {name: value for name, value in answers.variables.items() if name not in MODEL_VARIABLES},
     }
     files = {
-        path: environment.get_template(template).render(values) for path, template in _templates(answers)
+        path: environment.get_template(template).render(values)
+        for path, template in _templates(answers, engines_of(answers, layout, tier, hardware))
     }
     for host in layout.hosts:
         if host.answer.memory_mb or host.answer.cpus:
@@ -70,9 +74,29 @@ def render_site(
     return {path: text.encode() for path, text in sorted(files.items())}
 
 
-def _templates(answers: Answers) -> Iterator[tuple[Path, str]]:
+def engines_of(
+    answers: Answers, layout: Layout, tier: str, hardware: Mapping[str, Hardware]
+) -> tuple[str, ...]:
+    """Return the engines of a site's hosts, each once; one whose image a template knows how to ask for."""
+    given = str(answers.variables.get(VARIABLE, ""))
+    # A tier that does not exist is told by what checks the finished site.
+    tier_engine = str(_project("tiers").get(tier, {}).get("inference", {}).get("engine", ""))
+    found: dict[str, None] = {}
+    for host in layout.members(GROUP):
+        about = hardware.get(host.answer.name)
+        known: dict[str, Any] = {VARIABLE: given}
+        if about is not None:
+            known["hardware"] = {"gpus": list(about.gpus)}
+        found[engine_of(known, tier_engine)] = None
+    # Where its variables are among the answers, they need a place.
+    if not found or set(answers.variables) & set(MODEL_VARIABLES):
+        found[FALLBACK] = None
+    return tuple(found)
+
+
+def _templates(answers: Answers, engines: tuple[str, ...]) -> Iterator[tuple[Path, str]]:
     yield Path("hosts.yml"), "hosts.yml.j2"
-    names = ["site", "network", "connection", "llama_cpp"]
+    names = ["site", "network", "connection", *(name for name in engines if name in WITH_TEMPLATE)]
     if set(answers.variables) - set(MODEL_VARIABLES):
         names.append("more")
     for name in names:

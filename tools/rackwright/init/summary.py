@@ -64,8 +64,8 @@ def show_written(console: Console, draft: Draft, done: Written) -> None:
     for finding in done.warnings:
         console.print(Text(f"warning: {finding}", style="yellow"))
     console.print(Text("\nNext:"))
-    if draft.needs_models:
-        console.print(Text(f"  name image and model in {target}/group_vars/all/llama_cpp.yml"))
+    for engine in draft.needs_models:
+        console.print(Text(f"  name image and model in {target}/group_vars/all/{engine}.yml"))
     for command in ("validate", "preflight", "plan", "apply"):
         console.print(Text(f"  rackwright {command} -i {target}"))
 
