@@ -12,6 +12,8 @@ PARENT_MB = 60
 WORKER_MB = 90
 LEAST_POOL = 2
 _OURS = "docs/sizing.md, app"
+# What a site may set of its engines' contexts.
+_CONTEXTS = ("llama_cpp_context", "ollama_context_length", "vllm_max_model_len")
 
 
 def size_app(asked: Asked) -> Sized:
@@ -21,7 +23,7 @@ def size_app(asked: Asked) -> Sized:
     connections are counted for one worker more.
 
     Args:
-        asked: Options: app_workers, llama_cpp_context.
+        asked: Options: app_workers, and the context of each engine.
 
     Raises:
         RefusedError: The share holds no worker, or fewer than asked.
@@ -67,11 +69,15 @@ def size_app(asked: Asked) -> Sized:
         {"connections": allowed.value, "workers": count},
         _OURS,
     )
-    context = asked.option("llama_cpp_context", least=256)
-    tokens = (
-        Explained(asked.intent.context_tokens, "", "the tier's", {"tier": asked.intent.tier}, "tiers.yml")
-        if context is None
-        else asked_for("llama_cpp_context", context)
-    )
+    given_contexts = {name: asked.option(name, least=256) for name in _CONTEXTS}
+    contexts = {name: context for name, context in given_contexts.items() if context is not None}
+    if contexts:
+        # Whichever engine answers must be able to read the question.
+        name = min(contexts, key=contexts.__getitem__)
+        tokens = asked_for(name, contexts[name])
+    else:
+        tokens = Explained(
+            asked.intent.context_tokens, "", "the tier's", {"tier": asked.intent.tier}, "tiers.yml"
+        )
     parameters = {"workers": workers, "pool_size": pool, "context_tokens": tokens}
     return as_they_are(parameters, connections=allowed)
