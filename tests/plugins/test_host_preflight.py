@@ -11,10 +11,11 @@ import socketserver
 import struct
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import pytest
 from ansible.module_utils.rackwright import observe_host, observe_names, observe_network, observe_sources
@@ -37,8 +38,11 @@ def write(path: Path, content: str) -> Path:
 class Answers(http.server.BaseHTTPRequestHandler):
     """Answers by path; as a proxy it is asked for whole URLs."""
 
+    asked: ClassVar[Counter[str]] = Counter()
+
     def do_GET(self) -> None:
         path = self.path.removeprefix("http://mirror.test")
+        self.asked[path] += 1
         status, kind, body = {
             "/good/dists/x/InRelease": (200, "text/plain", RELEASE),
             "/old/dists/x/Release": (200, "text/plain", b"Suite: x\nCodename: x\n"),
@@ -48,6 +52,10 @@ class Answers(http.server.BaseHTTPRequestHandler):
         }.get(path, (404, "text/html", b"no"))
         if path.startswith("/moved/"):
             status, kind, body = 302, "text/html", b""
+        if path.startswith("/filling/"):
+            status, kind, body = 200, "octet/stream", RELEASE if self.asked[path] > 2 else b""
+        if path.startswith("/empty/"):
+            status, kind, body = 200, "octet/stream", b""
         if path.startswith("/slow/"):
             time.sleep(2)
         self.send_response(status)
@@ -92,6 +100,9 @@ class TestSources:
         ("moved/portal", "intercepted"),
         ("auth", "proxy"),
         ("net", "intercepted"),
+        # A cache that fetches the file just now, and one that never has it.
+        ("filling", "ok"),
+        ("empty", "intercepted"),
         ("none", "status"),
         ("slow", "timeout"),
     )

@@ -21,6 +21,8 @@ _PROXY_NAMES = ("http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy
 _APT_PROXY = re.compile(r'^\s*Acquire::(https?)::Proxy\s+"?([^";]+)"?\s*;', re.MULTILINE | re.IGNORECASE)
 _READ_BYTES = 4096
 _REDIRECTS = 3
+_EMPTY_TRIES = 4
+_EMPTY_SECONDS = 0.5
 _AUTHENTICATION = 407
 _CAPTIVE = 511
 _SIGNED = b"-----BEGIN PGP SIGNED MESSAGE-----"
@@ -131,6 +133,12 @@ def ask_url(url: str, proxy: str, timeout: float) -> dict[str, Any]:
 def _judged(url: str, proxy: str, timeout: float) -> tuple[str, str]:
     try:
         status, kind, body = _fetch(url, proxy, timeout)
+        for _ in range(_EMPTY_TRIES):
+            if status != http.client.OK or body:
+                break
+            # apt-cacher-ng gives an empty file to whoever asks while it begins to fetch it for another.
+            time.sleep(_EMPTY_SECONDS)
+            status, kind, body = _fetch(url, proxy, timeout)
     except (OSError, http.client.HTTPException) as error:
         return failure(error)
     special = _by_status(status)
