@@ -10,7 +10,7 @@ from rackwright.bench.inference import Percentiles, Promise, Result, Step
 
 def as_table(result: Result) -> Table:
     """Return the steps, one a line."""
-    table = Table(box=None, padding=(0, 2), show_edge=False)
+    table = Table(box=None, padding=(0, 1), show_edge=False)
     table.add_column("users", justify="right")
     table.add_column("requests", justify="right")
     table.add_column("first token, s\nP50 / P95 / P99", justify="right", no_wrap=True)
