@@ -69,11 +69,16 @@ class Ollama:
         if response.status >= 400:  # noqa: PLR2004 - refused
             self._read(connection, response, f"pulling {source}")
         last: dict[str, Any] = {}
-        for line in response:
-            last = json.loads(line)
-            if "error" in last:
-                raise OllamaError(f"pulling {source}: {last['error']}")
-        connection.close()
+        try:
+            for line in response:
+                last = json.loads(line)
+                if "error" in last:
+                    raise OllamaError(f"pulling {source}: {last['error']}")
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            raise OllamaError(f"pulling {source}: {error}") from error
+        finally:
+            response.close()
+            connection.close()
         if last.get("status") != "success":
             raise OllamaError(
                 f"pulling {source}: the connection ended at {last.get('status', 'the beginning')!r}"

@@ -19,6 +19,8 @@ DEFAULT_SECONDS: Mapping[str, float] = {
     "node_exporter": 1.0,
     "docker": 5.0,
     "llama_cpp": 60.0,
+    "ollama": 60.0,
+    "vllm": 240.0,
 }
 DEFAULT_UNIT, DEFAULT_CONTAINER, DEFAULT_REBOOT = 5.0, 30.0, 180.0
 # Older restarts say little about today's data.
