@@ -40,7 +40,7 @@ def changes(before: dict[str, dict[str, str]], after: dict[str, dict[str, str]])
 
 
 def build_log(output: str, root: Path = Path("/var/lib/dkms")) -> list[str]:
-    """Return the telling lines of a failed DKMS build: of the log that apt's output names, else of the newest."""
+    """Return the telling lines of a failed DKMS build, of the log that apt named, else of the newest."""
     named = [Path(path) for path in _MAKE_LOG.findall(output)]
     logs = [path for path in named if path.is_file()]
     if not logs:
