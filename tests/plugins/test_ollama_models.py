@@ -1,4 +1,4 @@
-"""`ollama_models` against the double of Ollama: made once, anew when said otherwise, refused with a reason."""
+"""`ollama_models` against the double of Ollama: made once, anew when said otherwise, refused with reasons."""
 
 from __future__ import annotations
 
