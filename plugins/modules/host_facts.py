@@ -12,8 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.rackwright import command, verified
+from ansible.module_utils.rackwright import command, lean, verified
 
 DOCUMENTATION = r"""
 ---
@@ -150,7 +149,7 @@ def collect(data_path: str) -> dict[str, Any]:
 def main() -> None:
     """Run the module."""
     spec = {"data_path": {"type": "path", "default": "/var/lib"}}
-    module = AnsibleModule(argument_spec=spec, supports_check_mode=True)
+    module = lean.Module(spec)
     facts = collect(module.params["data_path"])
     told: dict[str, Any] = {"host_facts": facts}
     if sys.argv[1:] == ["verify"]:

@@ -9,7 +9,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.rackwright import lean
 from ansible.module_utils.rackwright.probe_kinds import (
     KINDS,
     Answer,
@@ -165,8 +165,8 @@ def ask_until_well(check: dict[str, Any], context: Context, tries: int) -> dict[
 
 def main() -> None:
     """The module's entry point."""
-    module = AnsibleModule(
-        argument_spec={
+    module = lean.Module(
+        {
             "checks": {
                 "type": "list",
                 "elements": "dict",
@@ -180,8 +180,7 @@ def main() -> None:
             "timeout": {"type": "float", "default": 5.0},
             "tries": {"type": "int", "default": 1},
             "fail": {"type": "bool", "default": False},
-        },
-        supports_check_mode=True,
+        }
     )
     given = module.params
     context = Context(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from dataclasses import dataclass
+from typing import NamedTuple
 
 # English messages that can be recognised, but UTF-8, so that what a package's scripts create (a database
 # cluster, say) does not come out in ASCII.
@@ -12,8 +12,7 @@ _ENVIRONMENT = {"LC_ALL": "C.UTF-8", "LANGUAGE": "C"}
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What a program answered."""
 
     argv: tuple[str, ...]

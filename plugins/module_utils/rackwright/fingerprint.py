@@ -17,11 +17,9 @@ from __future__ import annotations
 
 import grp
 import hashlib
-import http.client
 import json
 import os
 import pwd
-import socket
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -42,15 +40,6 @@ _SECONDS = 2.0
 
 class UnseenError(Exception):
     """Something cannot be looked at, so nothing can be said of it."""
-
-
-class _Docker(http.client.HTTPConnection):
-    """Docker by its socket: its program takes twenty times as long to start as the answer does."""
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(_SECONDS)
-        self.sock.connect(DOCKER)
 
 
 def of_path(path: str) -> list[Any]:
@@ -120,6 +109,8 @@ def _of_kernel(path: str) -> list[Any]:
 
 
 def _of_port(place: list[Any]) -> list[Any]:
+    import socket  # noqa: PLC0415 - few records have ports
+
     try:
         with socket.create_connection((place[0], int(place[1])), timeout=_SECONDS):
             return ["open"]
@@ -135,16 +126,14 @@ def _of_table(table: str) -> list[Any]:
 
 
 def _of_container(name: str) -> list[Any]:
-    connection = _Docker("docker", timeout=_SECONDS)
+    # Hosts without containers need not load it.
+    from ansible.module_utils.rackwright.docker_socket import DockerError, inspected  # noqa: PLC0415
+
     try:
-        connection.request("GET", f"/containers/{name}/json")
-        answer = connection.getresponse()
-        found = json.loads(answer.read())
-    except (OSError, ValueError, http.client.HTTPException) as error:
+        found = inspected(name, DOCKER, _SECONDS)
+    except DockerError as error:
         raise UnseenError(f"Docker: {error}") from error
-    finally:
-        connection.close()
-    if answer.status != http.client.OK:
+    if found is None:
         return ["absent"]
     state = found["State"]
     health = (state.get("Health") or {}).get("Status", "none")

@@ -11,14 +11,11 @@ import contextlib
 import json
 import os
 import re
-import secrets
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ansible.module_utils.common.parameters import remove_values
 from ansible.module_utils.rackwright.fingerprint import Look, Subjects, UnseenError, newest_change
 
 if TYPE_CHECKING:
@@ -69,6 +66,9 @@ class Watch:
             return
         told = {key: value for key, value in result.items() if key != "invocation"}
         if with_arguments:
+            # Loading it takes longer than a look at all records, which is all that most runs do here.
+            from ansible.module_utils.common.parameters import remove_values  # noqa: PLC0415
+
             arguments = remove_values(self._module.params, self._module.no_log_values)
             told["invocation"] = {"module_args": arguments}
         record = {
@@ -132,6 +132,8 @@ def salt(state: Path, *, make: bool = True) -> str:
         pass
     if not make:
         return ""
+    import secrets  # noqa: PLC0415 - once in the life of a host
+
     try:
         _write(state, SALT, secrets.token_hex(32))
         return (state / SALT).read_text(encoding="ascii")
@@ -171,6 +173,8 @@ def _records(state: Path) -> list[Path]:
 
 def _write(state: Path, name: str, text: str) -> None:
     """Write a file that is either there as a whole or not at all, and root's alone."""
+    import tempfile  # noqa: PLC0415 - most runs write nothing
+
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     state.chmod(0o700)
     descriptor, temporary = tempfile.mkstemp(prefix=".new-", dir=state)
