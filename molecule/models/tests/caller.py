@@ -35,7 +35,7 @@ def call(keep):
             note, connection = {"ok": False, "why": repr(error), "kept": keep}, None
         with lock:
             notes.append(note)
-        time.sleep(0.2)
+        time.sleep(0.1)
 
 def ended():
     try:
