@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from ansible.errors import AnsibleActionFail
 from rackwright.remote.foreseen import foresee
 from rackwright.remote.resident import ResidentModules
 
+# A safe loader either way; the one of C is ten times as fast.
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _ARGUMENTS = {"roles", "names", "proxy", "max_age_seconds"}
 _ENTRY_KEYS = {"install", "seed_files", "unsupported"}
 _SEED_KEYS = {"dest", "content", "mode"}
@@ -100,7 +103,7 @@ class ActionModule(ResidentModules):
         if not path.exists():
             return {}
         try:
-            declared = yaml.safe_load(path.read_text(encoding="utf-8"))
+            declared = _read(path, path.stat().st_mtime_ns)
         except yaml.YAMLError as error:
             raise AnsibleActionFail(f"{path}: not YAML: {error}") from error
         if not isinstance(declared, dict):
@@ -113,6 +116,12 @@ class ActionModule(ResidentModules):
         memo = (task_vars.get("ansible_facts") or {}).get(_MEMO) or {}
         # A fact cache keeps the memo of earlier runs, when the host may have been another.
         return set(memo.get("ensured", [])) if memo.get("run") == _this_run() else set()
+
+
+@cache
+def _read(path: Path, _changed: int) -> Any:  # noqa: ANN401 - whatever is in the file
+    """Read a role's packages.yml, once for all hosts of a run; nobody changes what is returned."""
+    return yaml.load(path.read_bytes(), Loader=_LOADER)  # noqa: S506 - it is a safe one
 
 
 def _for_system(role: str, declared: dict[str, Any], keys: list[str]) -> dict[str, Any]:
