@@ -43,7 +43,9 @@ def test_it_answers_on_its_zone_address_with_the_key(
     status, text = ask(host, url, body, key)
     assert status == 200
     assert (
-        text.endswith("data: [DONE]\n\n") if stream else json.loads(text)["usage"]["completion_tokens"] == 3
+        text.rstrip().endswith("data: [DONE]")
+        if stream
+        else json.loads(text)["usage"]["completion_tokens"] == 3
     )
     assert ask(host, url, body)[0] == 401
 
