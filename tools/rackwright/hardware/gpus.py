@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Literal
 
-import yaml
 from pydantic import Field, TypeAdapter
 
 from rackwright.catalogue.findings import Finding, FindingsError
@@ -16,6 +15,7 @@ from rackwright.catalogue.load import parse
 from rackwright.hardware.model import Architecture, Gpu, Positive
 from rackwright.preflight.finding import HostFinding
 from rackwright.site.paths import repository_root
+from rackwright.site.yaml_files import read_yaml
 from rackwright.site.variables import Strict
 
 SOURCE = "group_vars/all/gpus.yml"
@@ -252,9 +252,7 @@ def known_gpus() -> GpuModels:
     Raises:
         FindingsError: the file is wrong.
     """
-    text = (repository_root() / SOURCE).read_text(encoding="utf-8")
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return load_gpus(yaml.load(text, Loader=loader)["gpu_models"])  # noqa: S506 - a safe loader, the fast one
+    return load_gpus(read_yaml(repository_root() / SOURCE)["gpu_models"])
 
 
 def architecture_of_chip(name: str) -> Architecture:

@@ -65,12 +65,10 @@ def project_models() -> Models:
     Raises:
         FindingsError: Anything in the file is wrong.
     """
-    import yaml  # noqa: PLC0415 - a command that has an inventory needs no YAML of its own
+    # A command that has an inventory needs no YAML of its own.
+    from rackwright.site.yaml_files import read_yaml  # noqa: PLC0415
 
-    path = repository_root() / "group_vars" / "all" / "models.yml"
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    data = yaml.load(path.read_text(encoding="utf-8"), Loader=loader)  # noqa: S506 - a safe loader
-    return models_of(data)
+    return models_of(read_yaml(repository_root() / "group_vars" / "all" / "models.yml"))
 
 
 def find_model(models: Models, key: str) -> Model:

@@ -7,23 +7,20 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
-import yaml
-
 from rackwright.site.paths import repository_root
 from rackwright.site.plain import Value
 from rackwright.site.variables import variable_names
+from rackwright.site.yaml_files import read_yaml
 
 # The plugins whose settings an inventory of this project can use: (kind, name).
 _ANSIBLE_PLUGINS = (("connection", "ssh"), ("become", "sudo"), ("shell", "sh"))
-# A safe loader either way; the one of C is ten times as fast.
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def project_variables() -> frozenset[str]:
     """Return the keys of the project's own group_vars/all; a site may override each."""
     names: set[str] = set()
     for path in sorted((repository_root() / "group_vars/all").glob("*.yml")):
-        names |= set(yaml.load(path.read_bytes(), Loader=_LOADER) or {})
+        names |= set(read_yaml(path) or {})
     return frozenset(names)
 
 
@@ -32,7 +29,7 @@ def role_specs(roles: Path) -> Mapping[str, Mapping[str, Value]]:
     """Return role -> option -> its entry in the argument spec, over all entry points of each role."""
     found: dict[str, dict[str, Value]] = {}
     for path in sorted(roles.glob("*/meta/argument_specs.yml")):
-        specs = yaml.load(path.read_bytes(), Loader=_LOADER)["argument_specs"]
+        specs = read_yaml(path)["argument_specs"]
         options: dict[str, Value] = {}
         for entry in specs.values():
             options |= entry.get("options") or {}
