@@ -15,8 +15,8 @@ from rackwright.catalogue.load import parse
 from rackwright.hardware.model import Architecture, Gpu, Positive
 from rackwright.preflight.finding import HostFinding
 from rackwright.site.paths import repository_root
-from rackwright.site.yaml_files import read_yaml
 from rackwright.site.variables import Strict
+from rackwright.site.yaml_files import read_yaml
 
 SOURCE = "group_vars/all/gpus.yml"
 NVIDIA = "10de"
