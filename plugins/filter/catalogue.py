@@ -49,8 +49,8 @@ def host_plan(
             `outside` (two lists of one length), management_sources, package_proxy, dns_servers, ntp_servers.
         host: The host's name in the inventory.
         variables: The host's variables (`hostvars[host]`), of which the machine's size, the tier and what
-            sizing leaves to the operator are read. A play's own variables and roles' defaults are not among them, so
-            that a host has one plan whichever play asks.
+            sizing leaves to the operator are read. A play's own variables and roles' defaults are not among
+            them, so that a host has one plan whichever play asks.
         facts: What the host says of itself; counts where the variables do not say it.
         inference: The variables of each host of the group `inference`, of which its engine, its models and
             its GPUs are read.

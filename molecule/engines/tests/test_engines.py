@@ -52,9 +52,7 @@ def test_ollama_answers_on_its_zone_address(ask: Ask, plan: Plan, stream: bool) 
     body = {"model": "chat-double", "stream": stream, **QUESTION}
     status, text = ask("ollama1", f"{endpoint(plan, 'ollama1')}/chat/completions", body)
     assert status == 200
-    assert (
-        text.endswith("data: [DONE]") if stream else json.loads(text)["usage"]["completion_tokens"] == 3
-    )
+    assert text.endswith("data: [DONE]") if stream else json.loads(text)["usage"]["completion_tokens"] == 3
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -66,9 +64,7 @@ def test_every_instance_of_vllm_answers_with_the_key(
     url = f"{endpoint(plan, 'vllm1', number)}/chat/completions"
     status, text = ask("vllm1", url, body, key)
     assert status == 200
-    assert (
-        text.endswith("data: [DONE]") if stream else json.loads(text)["usage"]["completion_tokens"] == 3
-    )
+    assert text.endswith("data: [DONE]") if stream else json.loads(text)["usage"]["completion_tokens"] == 3
     assert ask("vllm1", url, body)[0] == 401
 
 

@@ -85,7 +85,7 @@ BAD: dict[str, Bad] = {
         [add("inference_engine: olama")],
     ),
     "unknown engine of one host": Bad(
-        [("inference_engine", "vlm", "no service of the catalogue", "write `inference_engine: vllm`", "app1")],
+        [("inference_engine", "vlm", "no service of the catalogue", "`inference_engine: vllm`", "app1")],
         files={"host_vars/app1/engine.yml": "inference_engine: vlm\n"},
     ),
     "unknown model": Bad(

@@ -142,7 +142,9 @@ def _service(service: ContainerService) -> dict[str, object]:
 
 def _network(service: ContainerService) -> dict[str, object]:
     shared = service.definition.network
-    options = {"driver_opts": {"com.docker.network.bridge.name": bridge(shared or service.name)}}
+    options: dict[str, object] = {
+        "driver_opts": {"com.docker.network.bridge.name": bridge(shared or service.name)}
+    }
     # The first project that needs it makes it; the same words in all, so that none finds it different.
     return {"name": f"rackwright-{shared}", **options} if shared else options
 

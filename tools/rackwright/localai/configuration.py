@@ -1,6 +1,7 @@
 """LocalAI's configuration of models, from what its role is given.
 
-Field names are those of LocalAI's documentation, "Model Configuration". It is written as JSON, which is YAML too.
+Field names are those of LocalAI's documentation, "Model Configuration". It is written as JSON, which is
+YAML too.
 """
 
 from __future__ import annotations
