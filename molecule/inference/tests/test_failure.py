@@ -5,11 +5,10 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import PORT
+from conftest import PORT, Ask
 from machines import PROJECT, Machines
 from test_route import log
 
@@ -121,28 +120,16 @@ def test_it_gets_requests_again(killed: Killed, tell: Callable[[str], None]) -> 
     tell(f"gets requests again {min(again) - killed.at:.0f} s after it was killed")
 
 
-def test_the_other_one_may_die_then(killed: Killed, machines: Machines, key: str, model: str) -> None:
-    """The route's health follows its engines, and a model without an engine is told, fast."""
+def test_the_other_one_may_die_then(
+    killed: Killed, machines: Machines, ask: Ask, chat: Callable[..., dict[str, Any]], key: str, model: str
+) -> None:
+    """The route's list of models follows its engines, and a model without an engine is told, fast."""
     del killed
-    path = Path("/run/both.json")
-    work = {
-        "address": machines.addresses["app1"],
-        "port": PORT,
-        "requests": [
-            {"method": "GET", "path": "/v1/models", "key": key},
-            {
-                "path": "/v1/chat/completions",
-                "key": key,
-                "body": {"model": model, "messages": [{"role": "user", "content": "?"}]},
-            },
-        ],
-    }
     try:
         for host in ("app1", "app2"):
             machines.inside(host, "docker stop -t 1 llama_cpp")
-        machines.inside("app1", f"cat > {path}", data=json.dumps(work))
         began = time.monotonic()
-        listed, asked = json.loads(machines.inside("app1", f"python3 /run/asker.py < {path}"))
+        listed, asked = ask("app1", {"method": "GET", "path": "/v1/models", "key": key}, chat())
         took = time.monotonic() - began
     finally:
         for host in ("app1", "app2"):
