@@ -142,3 +142,5 @@ def test_the_other_one_may_die_then(
     while not all(started(machines, host).endswith(" healthy") for host in ("app1", "app2")):
         assert time.monotonic() < deadline
         time.sleep(0.5)
+    # It is not waited for the end of their rest.
+    assert ask("app1", chat())[0]["status"] == 200
