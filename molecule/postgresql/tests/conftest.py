@@ -14,7 +14,8 @@ from testinfra.host import Host
 
 from rackwright.site.inventory import Inventory, load_inventory
 from rackwright.site.load import site_of
-from rackwright.sizing.report import ServiceReport, size_site
+from rackwright.sizing.host import ServiceSizing
+from rackwright.sizing.report import size_site
 
 SOURCES = [Path(source) for source in os.environ["RACKWRIGHT_INVENTORY"].split(":")]
 
@@ -32,10 +33,11 @@ def variables(inventory: Inventory) -> Mapping[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def sized(inventory: Inventory) -> dict[str, ServiceReport]:
+def sized(inventory: Inventory) -> dict[str, ServiceSizing]:
     """What the sizing functions say for the data host's services."""
     (report,) = (host for host in size_site(inventory, site_of(inventory)) if host.name == "data1")
-    return {service.name: service for service in report.services}
+    assert report.sizing is not None, report.problem
+    return dict(report.sizing.services)
 
 
 @pytest.fixture(scope="session")

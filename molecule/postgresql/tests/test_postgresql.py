@@ -15,7 +15,7 @@ import pytest
 from testinfra.backend.base import CommandResult
 from testinfra.host import Host
 
-from rackwright.sizing.report import ServiceReport
+from rackwright.sizing.host import ServiceSizing
 
 PROJECT = Path(__file__).resolve().parents[3]
 Ask = Callable[..., str]
@@ -43,8 +43,8 @@ def psql(client: Host, variables: Mapping[str, Any]) -> Connect:
     return connected
 
 
-def test_show_equals_what_was_sized(ask: Ask, sized: dict[str, ServiceReport]) -> None:
-    values = sized["postgresql"].values
+def test_show_equals_what_was_sized(ask: Ask, sized: dict[str, ServiceSizing]) -> None:
+    values = dict(sized["postgresql"].settings.values)
     query = "SELECT json_object_agg(name, current_setting(name)) FROM pg_settings"
     shown = json.loads(ask(query))
     assert len(values) > 15

@@ -9,7 +9,7 @@ import pytest
 from testinfra.backend.base import CommandResult
 from testinfra.host import Host
 
-from rackwright.sizing.report import ServiceReport
+from rackwright.sizing.host import ServiceSizing
 
 Cli = Callable[..., CommandResult]
 ADMIN = "/usr/local/lib/rackwright/redis-cli"
@@ -64,9 +64,9 @@ def test_nobody_speaks_in_clear(cli: Cli) -> None:
     assert "PONG" not in answer.stdout
 
 
-def test_memory_is_what_was_sized(data: Host, sized: dict[str, ServiceReport]) -> None:
+def test_memory_is_what_was_sized(data: Host, sized: dict[str, ServiceSizing]) -> None:
     shown = data.run(f"{ADMIN} config get maxmemory").stdout.split()[-1]
-    assert int(shown) == int(sized["redis"].settings["maxmemory"].value) * 1024 * 1024
+    assert int(shown) == int(sized["redis"].settings.parameters["maxmemory"].value) * 1024 * 1024
 
 
 def test_a_kill_loses_nothing_that_was_a_second_old(cli: Cli, data: Host) -> None:

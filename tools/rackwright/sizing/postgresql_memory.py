@@ -25,6 +25,9 @@ LARGEST_AUTOVACUUM_MB = 1024
 LARGEST_WAL_BUFFERS_MB = 16
 _WHOLE_MB_BELOW = 16
 _STEP_MB = 4
+# Parts come in whole MB, autovacuum's one for each of its workers at once, so that one MB more of the share can
+# leave less for the connections. The largest such step is made up for within this many MB (a test looks).
+_STEPS_WITHIN_MB = 32
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,22 @@ def autovacuum_workers(cpus: int) -> int:
 
 
 def plan_memory(memory_mb: int, cpus: int, connections: int) -> MemoryPlan:
-    """Spends `memory_mb` MB; `work` comes out under SMALLEST_WORK_MEM_MB when the connections do not fit."""
+    """Spends `memory_mb` MB; `work` comes out under SMALLEST_WORK_MEM_MB when the connections do not fit.
+
+    What fits into a smaller share fits into a larger one: where a part's step up would take what the
+    connections need, the part stays as it was before the step.
+    """
+    whole = _spend(memory_mb, cpus, connections)
+    if whole.work >= SMALLEST_WORK_MEM_MB:
+        return whole
+    for less in range(memory_mb - 1, max(0, memory_mb - _STEPS_WITHIN_MB), -1):
+        plan = _spend(less, cpus, connections)
+        if plan.work >= SMALLEST_WORK_MEM_MB:
+            return plan
+    return whole
+
+
+def _spend(memory_mb: int, cpus: int, connections: int) -> MemoryPlan:
     shared_buffers = memory_mb // 4
     maintenance = max(1, min(memory_mb // 16, LARGEST_MAINTENANCE_MB))
     fixed = MemoryPlan(
