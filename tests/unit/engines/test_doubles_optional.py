@@ -180,7 +180,8 @@ def test_a_worker_is_well_once_it_made_a_token_and_is_known(start: Start, tmp_pa
     chat = FastChat(start)
     _, address = chat.worker(model(tmp_path / "a"))
     words = ("worker-health", address, address, chat.controller, "m", "chat")
-    assert entry(tmp_path, *words).returncode != 0, "it has not started yet"
+    nobody = "http://127.0.0.1:1"
+    assert entry(tmp_path, "worker-health", nobody, nobody, chat.controller, "m", "chat").returncode != 0
     assert not (tmp_path / "proved").exists()
     wait_for(lambda: entry(tmp_path, *words).returncode == 0)
     assert (tmp_path / "proved").exists()
