@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from caller import Caller
 from machines import PROJECT, SOURCES, Machines
 
@@ -24,6 +25,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("site")
     (directory / "group_vars/all").mkdir(parents=True)
     (directory / "hosts.yml").write_text("---\nall: {}\n")
+    # The project's own list comes in after the lab's with the scenario's directory; it wants a model that
+    # knows something.
+    lab = yaml.safe_load((PROJECT / "inventories/lab/group_vars/all/models.yml").read_text())
+    prompts = {"golden_prompts": lab["golden_prompts"]}
+    (directory / "group_vars/all/golden_prompts.yml").write_text(yaml.safe_dump(prompts))
     return directory
 
 
