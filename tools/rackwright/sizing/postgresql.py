@@ -29,6 +29,7 @@ HUGE_PAGES_FROM_MB = 2048
 HUGE_PAGE_MB = 2
 # superuser_reserved_connections is 3, and one is left to work with.
 SMALLEST_CONNECTIONS = 4
+SMALLEST_DEFAULT_CONNECTIONS = 20
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,15 @@ class PostgresqlSettings:
 
 def default_connections(memory_mb: int) -> int:
     """Connections when nobody says how many: one for 32 MB of the share, in tens, from 20 to 100."""
-    return max(20, min(100, memory_mb // 320 * 10))
+    return max(SMALLEST_DEFAULT_CONNECTIONS, min(100, memory_mb // 320 * 10))
+
+
+def _fitting_connections(memory_mb: int, cpus: int) -> int:
+    """The default, or, where very many cores leave less for connections, the tens that fit; at least 20."""
+    wanted = default_connections(memory_mb)
+    if plan_memory(memory_mb, cpus, wanted).work >= SMALLEST_WORK_MEM_MB:
+        return wanted
+    return max(SMALLEST_DEFAULT_CONNECTIONS, most_connections(memory_mb, cpus) // 10 * 10)
 
 
 def size_postgresql(
@@ -90,7 +99,7 @@ def size_postgresql(
         RefusedError: for nonsense, or when the connections do not fit the share; names the smallest change
             that would work.
     """
-    by_memory = default_connections(memory_mb)
+    by_memory = _fitting_connections(memory_mb, cpus)
     count = max(by_memory, needed_connections) if connections is None else connections
     _check(memory_mb, cpus, count, storage, wal_disk_gb)
     if count < needed_connections:
