@@ -64,8 +64,9 @@ def lab(overlay: Path) -> Iterator[Lab]:
     options = ["-i", str(ROOT / "inventories/lab"), "-i", str(overlay)]
     made = read_lab([ROOT / "inventories/lab", overlay])
     try:
-        done = rackwright("lab", "up", *options, "--hosts", ",".join(HOSTS))
-        assert done.returncode == 0, done.stderr
+        for command in (["lab", "up", *options, "--hosts", ",".join(HOSTS)], ["secrets", "init", *options]):
+            done = rackwright(*command)
+            assert done.returncode == 0, done.stderr
         yield made
     finally:
         rackwright("lab", "down", *options)
