@@ -55,6 +55,27 @@ BAD = [
         "",
     ),
     (
+        set_key("redis", "state", {"kind": "files", "paths": [], "stop": "none"}),
+        "services.redis.state.paths",
+        "[]",
+        "at least 1 item",
+        "",
+    ),
+    (
+        set_key("redis", "state", {"kind": "files", "paths": ["/srv"], "stop": "redis"}),
+        "services.redis.state.stop",
+        "redis",
+        "pattern",
+        "",
+    ),
+    (
+        set_key("redis", "state", {"kind": "qdrant", "port": "rest"}),
+        "services.redis.state.port",
+        "rest",
+        "must name one of the service's ports",
+        "tls",
+    ),
+    (
         set_key("redis", "health", {"kind": "https", "port": "tls"}),
         "services.redis.health.path",
         "(absent)",

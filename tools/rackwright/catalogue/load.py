@@ -11,7 +11,16 @@ from pydantic import TypeAdapter, ValidationError
 
 from rackwright.catalogue.findings import Finding, FindingsError, short
 from rackwright.catalogue.inference import API
-from rackwright.catalogue.model import Caller, HttpHealth, Metrics, Port, Service, UnitHealth, ZonePolicy
+from rackwright.catalogue.model import (
+    Caller,
+    HttpHealth,
+    Metrics,
+    Port,
+    QdrantState,
+    Service,
+    UnitHealth,
+    ZonePolicy,
+)
 
 T = TypeVar("T")
 
@@ -163,6 +172,8 @@ def _named_ports(service: Service) -> Iterator[tuple[str, str]]:
         yield "health", service.health.port
     if isinstance(service.metrics, Metrics):
         yield "metrics", service.metrics.port
+    if isinstance(service.state, QdrantState):
+        yield "state", service.state.port
 
 
 def _ports_hint(service: Service) -> str:

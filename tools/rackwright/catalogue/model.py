@@ -166,6 +166,30 @@ class RedisState:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FilesState:
+    """Files and directories that are copied while the unit stands still.
+
+    `stop` is a systemd unit, `container:<name>`, or `none` for files that may be read at any time.
+    """
+
+    __pydantic_config__: ClassVar = STRICT
+    kind: Literal["files"]
+    paths: Annotated[tuple[Path, ...], Field(min_length=1)]
+    stop: Annotated[str, Field(pattern=r"^(none|[\w@.:-]+\.(service|socket|target)|container:[\w.-]+)$")] = (
+        "none"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class QdrantState:
+    """Collections that Qdrant makes snapshots of, through its REST port (a name of the service's ports)."""
+
+    __pydantic_config__: ClassVar = STRICT
+    kind: Literal["qdrant"]
+    port: Name
+
+
+@dataclass(frozen=True, kw_only=True)
 class Certificate:
     """Who owns the service's key on the host; `names: edge` adds the site's public names."""
 
@@ -207,7 +231,7 @@ Log = Annotated[
 ]
 Logs = Annotated[Annotated[Nothing, Tag("~none")] | Annotated[tuple[Log, ...], Tag("~data")], NoneOr]
 MetricsOrNone = Annotated[Annotated[Nothing, Tag("~none")] | Annotated[Metrics, Tag("~data")], NoneOr]
-StateKinds = Annotated[PostgresqlState | RedisState, Field(discriminator="kind")]
+StateKinds = Annotated[PostgresqlState | RedisState | FilesState | QdrantState, Field(discriminator="kind")]
 StateOrNone = Annotated[Annotated[Nothing, Tag("~none")] | Annotated[StateKinds, Tag("~data")], NoneOr]
 
 

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from rackwright.catalogue.model import HttpHealth, Metrics, Nothing, PostgresqlState, Service, UnitHealth
+from rackwright.catalogue.model import (
+    FilesState,
+    HttpHealth,
+    Metrics,
+    PostgresqlState,
+    QdrantState,
+    RedisState,
+    Service,
+    UnitHealth,
+)
 from rackwright.catalogue.site import Site
 
 
@@ -62,9 +71,14 @@ def _metrics(service: Service) -> str:
 
 
 def _state(service: Service) -> str:
-    state = service.state
-    if isinstance(state, Nothing):
-        return "-"
-    if isinstance(state, PostgresqlState):
-        return f"databases {', '.join(state.databases)}"
-    return state.directory
+    match service.state:
+        case PostgresqlState(databases=databases):
+            return f"databases {', '.join(databases)}"
+        case RedisState(directory=directory):
+            return directory
+        case FilesState(paths=paths):
+            return ", ".join(paths)
+        case QdrantState():
+            return "collections"
+        case _:
+            return "-"
