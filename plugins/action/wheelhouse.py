@@ -1,4 +1,4 @@
-"""The archive of the app for a host's Python, made on the control node; no remote call."""
+"""The archive of a package for a host's Python, made on the control node; no remote call."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from rackwright.errors import RackwrightError
-from rackwright.wheelhouse.build import ensure_wheelhouse
+from rackwright.wheelhouse.build import APP, ensure_wheelhouse
 
 DOCUMENTATION = r"""
 ---
 module: wheelhouse
-short_description: The app and all it needs as one archive
+short_description: A package and all it needs as one archive
 description:
   - Makes the archive on the control node, or finds the one that was made of the same inputs.
   - The result's C(wheelhouse) is what the role C(app) takes as C(app_wheelhouse).
@@ -26,6 +26,10 @@ options:
     description: The host's machine (C(host_facts.architecture)).
     type: str
     default: x86_64
+  package:
+    description: What to pack; the app, or a package with a lock in C(roles/<package>/files).
+    type: str
+    default: rackwright-app
 attributes:
   check_mode: {support: full, description: It is made in check mode too, since it touches no host.}
 author: [Rackwright]
@@ -46,7 +50,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible ships no types
     TRANSFERS_FILES = False
     _requires_connection = False
     _supports_check_mode = True
-    _VALID_ARGS = frozenset({"python", "arch"})
+    _VALID_ARGS = frozenset({"python", "arch", "package"})
 
     def run(self, tmp: None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the task.
@@ -59,9 +63,13 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible ships no types
             The archive, as `wheelhouse`.
         """
         result: dict[str, Any] = super().run(tmp, task_vars)
-        python = str(self._task.args.get("python", ""))
+        given = {name: str(value) for name, value in self._task.args.items()}
+        python, arch, package = (
+            given.get(name, default)
+            for name, default in (("python", ""), ("arch", "x86_64"), ("package", APP))
+        )
         try:
-            made = ensure_wheelhouse(python, str(self._task.args.get("arch", "x86_64"))).as_dict()
+            made = ensure_wheelhouse(python, arch, package=package).as_dict()
         except RackwrightError as error:
             raise AnsibleActionFail(f"wheelhouse: {error}") from error
         return result | {"changed": False, "wheelhouse": made}

@@ -10,7 +10,8 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from rackwright.catalogue.inference import Serving, serving_of
+from rackwright.catalogue.choices import CHOICES, choices_of
+from rackwright.catalogue.inference import serving_of
 from rackwright.catalogue.load import Catalogue, load_catalogue
 from rackwright.catalogue.plan import host_plan as plan_of
 from rackwright.catalogue.probes import probe_matrix as matrix_of
@@ -18,19 +19,19 @@ from rackwright.catalogue.site import Site, place
 from rackwright.errors import RackwrightError
 from rackwright.site.plain import plain
 from rackwright.sizing.intent import Intent
-from rackwright.sizing.variables import intent_from, machine_from, options_of
+from rackwright.sizing.variables import Chosen, intent_from, machine_from, options_of
 
 
 def _site(
     services: Mapping[str, Any],
     site: Mapping[str, Any],
-    serve: Callable[[Catalogue], Mapping[str, Serving]] | None = None,
+    more: Callable[[Catalogue, Mapping[str, Any]], Mapping[str, Any]] | None = None,
 ) -> Site:
     values = plain(site)
     catalogue = load_catalogue(plain(services), values.pop("zone_policy"))
     # The two lists come apart: `extract` gives values alone, in the order of its input.
     addresses = dict(zip(values.pop("names"), values.pop("addresses"), strict=True))
-    return place(catalogue, addresses=addresses, serving=serve(catalogue) if serve else None, **values)
+    return place(catalogue, addresses=addresses, **values, **(more(catalogue, values) if more else {}))
 
 
 def host_plan(
@@ -57,13 +58,16 @@ def host_plan(
     """
     intent = Intent()
 
-    def serve(catalogue: Catalogue) -> dict[str, Serving]:
+    def selected(catalogue: Catalogue, values: Mapping[str, Any]) -> dict[str, Any]:
         nonlocal intent
         intent = intent_from(variables, catalogue.services)
-        return {str(name): serving_of(own, intent.engine) for name, own in (inference or {}).items()}
+        return {
+            "serving": {str(name): serving_of(own, intent.engine) for name, own in (inference or {}).items()},
+            "choices": choices_of(Chosen(variables, CHOICES), intent.choices, values["groups"]),
+        }
 
     try:
-        placed = _site(services, site, serve)
+        placed = _site(services, site, selected)
         machine = machine_from(variables, plain(facts))
         return plan_of(placed, str(host), machine, intent, options_of(variables))
     except RackwrightError as error:

@@ -21,7 +21,7 @@ from ansible.module_utils.rackwright.verified import Watch
 DOCUMENTATION = r"""
 ---
 module: app_release
-short_description: Install a release of the app beside the others and let C(current) lead to it
+short_description: Install a release of a Python program beside the others and let C(current) lead to it
 description:
   - The archive is made by C(rackwright wheelhouse build). It goes into a virtual environment of its own,
     C(releases/<first 16 digits of its checksum>), from its own wheels alone and checked by their hashes.
@@ -50,6 +50,11 @@ options:
     description: How many releases stay, this one included.
     type: int
     default: 3
+  proof:
+    description: A program of the release and its arguments, which must end well before the release counts.
+    type: list
+    elements: str
+    default: [rackwright-app, --version]
   upload:
     description: Where the action has put the archive on the host.
     type: path
@@ -111,8 +116,8 @@ class Releases:
         except (OSError, ValueError, KeyError, TypeError):
             return ""
 
-    def install(self, archive: Path, sha256: str, python: str) -> None:
-        """Unpack the archive and install it from its own wheels."""
+    def install(self, archive: Path, sha256: str, python: str, proof: list[str]) -> None:
+        """Unpack the archive, install it from its own wheels, and have it prove that it starts."""
         found = _sha256_of(archive)
         if found != sha256:
             raise ReleaseError(f"the archive arrived with SHA-256 {found}, expected {sha256}")
@@ -138,7 +143,7 @@ class Releases:
             ],
             cwd=stage,
         )
-        _run([str(self.path / "bin" / "rackwright-app"), "--version"])
+        _run([str(self.path / "bin" / proof[0]), *proof[1:]])
         shutil.rmtree(stage)
         _write(self.path / _COMPLETE, "")
 
@@ -225,7 +230,9 @@ def _bring(module: AnsibleModule, releases: Releases) -> dict[str, Any]:
         upload = module.params["upload"]
         if upload is None:
             return result | {"waiting": True}
-        releases.install(Path(upload), module.params["sha256"].lower(), module.params["python"])
+        releases.install(
+            Path(upload), module.params["sha256"].lower(), module.params["python"], module.params["proof"]
+        )
     releases.switch()
     releases.prune(module.params["keep"])
     return result
@@ -239,6 +246,7 @@ def main() -> None:
             "sha256": {"type": "str", "required": True},
             "python": {"type": "path", "required": True},
             "keep": {"type": "int", "default": 3},
+            "proof": {"type": "list", "elements": "str", "default": ["rackwright-app", "--version"]},
             "upload": {"type": "path"},
         },
         supports_check_mode=True,

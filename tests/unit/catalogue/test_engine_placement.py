@@ -100,7 +100,7 @@ def test_an_engine_that_no_service_is_is_refused(make_site: MakeSite) -> None:
 def test_an_engine_must_have_a_port_for_its_api(
     services: dict[str, Any], zone_policy: dict[str, Any]
 ) -> None:
-    services["redis"] = {**services["redis"], "engine": "redis"}
+    services["redis"] = {**services["redis"], "when": {"inference_engine": "redis"}}
     with pytest.raises(FindingsError) as caught:
         load_catalogue(services, zone_policy)
     assert [finding.variable for finding in caught.value.findings] == ["services.redis.ports"]

@@ -88,6 +88,18 @@ BAD: dict[str, Bad] = {
         [("inference_engine", "vlm", "no service of the catalogue", "`inference_engine: vllm`", "app1")],
         files={"host_vars/app1/engine.yml": "inference_engine: vlm\n"},
     ),
+    "unknown vector store": Bad(
+        [("vector_store", "quadrant", "there are pgvector, chroma", "write `vector_store: ", "")],
+        [add("vector_store: quadrant")],
+    ),
+    "vector store without a host": Bad(
+        [("vector_store", "chroma", "that has none", "or write `vector_store: pgvector`", "vector_store")],
+        [add("vector_store: chroma")],
+    ),
+    "two vector stores": Bad(
+        [("vector_store", "chroma", "elsewhere it is pgvector", "in group_vars/all", "host data1")],
+        files={"host_vars/data1/store.yml": "vector_store: chroma\n"},
+    ),
     "unknown model": Bad(
         [("tier_overrides.inference.model", "qwen3-8bb", "no model of this name", "write `qwen3-8b`", "")],
         [add("tier_overrides: {inference: {model: qwen3-8bb}}")],

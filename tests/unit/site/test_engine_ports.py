@@ -13,7 +13,9 @@ from rackwright.site.network_checks import port_findings
 
 def service(port: int, group: str, engine: str | None) -> SimpleNamespace:
     return SimpleNamespace(
-        group=group, engine=engine, ports={"api": SimpleNamespace(port=port, protocol="tcp")}
+        group=group,
+        selected=lambda values: engine in {None, values["inference_engine"]},
+        ports={"api": SimpleNamespace(port=port, protocol="tcp")},
     )
 
 

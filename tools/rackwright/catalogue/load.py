@@ -9,8 +9,9 @@ from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from rackwright.catalogue.choices import CHOICES
 from rackwright.catalogue.findings import Finding, FindingsError, short
-from rackwright.catalogue.inference import API
+from rackwright.catalogue.inference import API, VARIABLE
 from rackwright.catalogue.model import (
     Caller,
     HttpHealth,
@@ -45,6 +46,12 @@ class Catalogue:
 
     services: Mapping[str, Service]
     zone_policy: Mapping[str, ZonePolicy]
+
+    def selectable(self, variable: str) -> list[str]:
+        """Return the values of a variable that select a service."""
+        return sorted(
+            {service.when[variable] for service in self.services.values() if variable in service.when}
+        )
 
 
 def load_catalogue(services: object, zone_policy: object) -> Catalogue:
@@ -157,14 +164,28 @@ def _service_findings(services: Mapping[str, Service]) -> Iterator[Finding]:
                     "it must name one of the service's ports",
                     _ports_hint(service),
                 )
-        if service.engine is not None and API not in service.ports:
+        yield from _selection_findings(at, service)
+        yield from _port_findings(at, service, services)
+
+
+def _selection_findings(at: str, service: Service) -> Iterator[Finding]:
+    """What is selected can take another's place only when both are called in the same way."""
+    variables = {VARIABLE: None, **CHOICES}
+    for variable in service.when:
+        if variable not in variables:
+            yield Finding(
+                f"{at}.when",
+                variable,
+                "no variable of this name selects services",
+                f"the variables: {', '.join(variables)}",
+            )
+        elif API not in service.ports:
             yield Finding(
                 f"{at}.ports",
                 ", ".join(service.ports) or "none",
-                f"an engine is called on its port `{API}`",
-                f"name the port of its OpenAI API `{API}`",
+                f"what {variable} selects is called on its port `{API}`",
+                f"name the port that its callers use `{API}`",
             )
-        yield from _port_findings(at, service, services)
 
 
 def _named_ports(service: Service) -> Iterator[tuple[str, str]]:

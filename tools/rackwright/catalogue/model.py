@@ -252,7 +252,8 @@ class Service:
         container: its container.
         memory: Its share of the host; without it it lives in the system's reserve.
         certificate: Whether and for whom it has a key and a certificate.
-        engine: For model engines: it runs on those hosts of its group whose engine has this name.
+        when: It runs on those hosts of its group where each of these variables has this value; without
+            it on all of them. `inference_engine` is a host's own, what `choices` names is the site's.
     """
 
     __pydantic_config__: ClassVar = STRICT
@@ -268,7 +269,11 @@ class Service:
     container: str | None = None
     memory: MemoryShare | None = None
     certificate: Certificate | None = None
-    engine: Name | None = None
+    when: dict[Name, Name] = field(default_factory=dict)
+
+    def selected(self, values: Mapping[str, str]) -> bool:
+        """Tell whether it runs where its group is, for the values that the variables have there."""
+        return all(values.get(variable) == value for variable, value in self.when.items())
 
 
 @dataclass(frozen=True, kw_only=True)

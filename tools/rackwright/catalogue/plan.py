@@ -9,8 +9,9 @@ from dataclasses import fields
 from typing import Any
 from urllib.parse import urlsplit
 
+from rackwright.catalogue.choices import CHOICES
 from rackwright.catalogue.flows import ANY, MANAGEMENT, Flow, flows, source_cidrs
-from rackwright.catalogue.inference import GROUP, api_port
+from rackwright.catalogue.inference import API, GROUP, VARIABLE, api_port
 from rackwright.catalogue.model import HttpHealth, Service, UnitHealth
 from rackwright.catalogue.site import Site, SiteHost, single
 from rackwright.errors import RackwrightError
@@ -76,6 +77,7 @@ def host_plan(
         "endpoints": _endpoints(site),
         "engine": site.served_by(host).engine if host in site.groups.get(GROUP, ()) else None,
         "inference": _inference(site),
+        **{variable: _chosen(site, variable) for variable in CHOICES},
         "callers": _callers(site, here, services, all_flows),
         "firewall": {
             "inbound": _inbound(site, here, services, all_flows),
@@ -124,11 +126,26 @@ def _inference(site: Site) -> list[Plan]:
             "models": list(models),
         }
         for name, service in site.catalogue.services.items()
-        if service.engine is not None
+        if VARIABLE in service.when
         for host in site.hosts_of(name)
         for number, models in enumerate(site.served_by(host.name).models)
         if (port := service.ports.get(api_port(number))) is not None
     ]
+
+
+def _chosen(site: Site, variable: str) -> Plan:
+    """Return what the site has chosen, and where it is called: nowhere when it is no service of its own."""
+    kind = site.choices.get(variable, CHOICES[variable].without[0])
+    return {
+        "kind": kind,
+        "urls": [
+            f"{'https' if port.tls else 'http'}://{_in_url(host.address)}:{port.port}"
+            for name, service in site.catalogue.services.items()
+            if service.when.get(variable) == kind
+            for host in site.hosts_of(name)
+            if (port := service.ports.get(API)) is not None
+        ],
+    }
 
 
 def _in_url(address: str) -> str:

@@ -46,6 +46,7 @@ class Site:
         dns_servers: Addresses of the resolvers.
         ntp_servers: Addresses of the time servers.
         serving: What each host of the group `inference` serves; one that is not named, what `Serving()` says.
+        choices: What the site has chosen, by variable (`rackwright.catalogue.choices`).
     """
 
     name: str
@@ -60,18 +61,21 @@ class Site:
     dns_servers: Sequence[str] = ()
     ntp_servers: Sequence[str] = ()
     serving: Mapping[str, Serving] = field(default_factory=dict)
+    choices: Mapping[str, str] = field(default_factory=dict)
 
     def hosts_of(self, service: str) -> tuple[SiteHost, ...]:
         """Return the hosts of the platform that run a service, in the inventory's order."""
         found = self.catalogue.services[service]
         hosts = self.group_hosts(found.group)
-        if found.engine is None:
-            return hosts
-        return tuple(host for host in hosts if self.served_by(host.name).engine == found.engine)
+        return tuple(host for host in hosts if found.selected(self.values_of(host.name)))
 
     def served_by(self, host: str) -> Serving:
         """Return what a host of the group `inference` serves."""
         return self.serving.get(host, _NOT_SAID)
+
+    def values_of(self, host: str) -> dict[str, str]:
+        """Return the variables by which services are selected, with their values on a host."""
+        return {**self.choices, VARIABLE: self.served_by(host).engine}
 
     def group_hosts(self, group: str) -> tuple[SiteHost, ...]:
         """Return the hosts of the platform that are in a group; none for a group that does not exist."""
@@ -83,8 +87,7 @@ class Site:
         return {
             name: service
             for name, service in self.catalogue.services.items()
-            if host in self.groups.get(service.group, ())
-            and service.engine in {None, self.served_by(host).engine}
+            if host in self.groups.get(service.group, ()) and service.selected(self.values_of(host))
         }
 
 
@@ -101,6 +104,7 @@ def place(
     dns_servers: Sequence[str] = (),
     ntp_servers: Sequence[str] = (),
     serving: Mapping[str, Serving] | None = None,
+    choices: Mapping[str, str] | None = None,
 ) -> Site:
     """Place the catalogue on the hosts of an inventory.
 
@@ -116,6 +120,7 @@ def place(
         dns_servers: Addresses.
         ntp_servers: Addresses.
         serving: Host of the group `inference` -> its engine and models.
+        choices: Variable -> what the site has chosen.
 
     Raises:
         RackwrightError: A zone that zone_policy does not know; a host of the platform in no zone or in
@@ -127,7 +132,7 @@ def place(
                 f"zones has {zone!r}, which zone_policy does not know",
                 hint=f"the zones are {', '.join(catalogue.zone_policy)}",
             )
-    engines = sorted({service.engine for service in catalogue.services.values() if service.engine})
+    engines = catalogue.selectable(VARIABLE)
     for host, served in (serving or {}).items():
         if served.engine not in engines:
             raise RackwrightError(
@@ -162,6 +167,7 @@ def place(
         dns_servers=tuple(dns_servers),
         ntp_servers=tuple(ntp_servers),
         serving=serving or {},
+        choices=choices or {},
     )
 
 

@@ -20,7 +20,7 @@ def engine_findings(inventory: Inventory, catalogue: Catalogue, tier_engine: str
         catalogue: The services.
         tier_engine: The engine of the site's tier; empty where that is not known.
     """
-    engines = sorted({service.engine for service in catalogue.services.values() if service.engine})
+    engines = catalogue.selectable(VARIABLE)
     told: set[str] = set()
     for name in inventory.members(GROUP):
         variables = inventory.hosts[name].variables
@@ -39,6 +39,8 @@ def engine_findings(inventory: Inventory, catalogue: Catalogue, tier_engine: str
             variable,
             short(engine),
             f"no service of the catalogue is this engine; the engines are {', '.join(engines)}",
-            f"write `{VARIABLE}: {meant or engines[0]}`" if engines else "give a service the key `engine`",
+            f"write `{VARIABLE}: {meant or engines[0]}`"
+            if engines
+            else f"give a service the key `when: {{{VARIABLE}: …}}`",
             f"host {name}",
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from rackwright.catalogue.choices import choices_of
 from rackwright.catalogue.inference import GROUP, Serving, engine_of, models_of
 from rackwright.catalogue.load import load_catalogue
 from rackwright.catalogue.site import Site, place
@@ -40,7 +41,7 @@ def site_of(inventory: Inventory) -> Site:
             ) from None
 
     catalogue = load_catalogue(required("services"), required("zone_policy"))
-    engine = intent_from(variables, catalogue.services).engine
+    intent = intent_from(variables, catalogue.services)
     named = (*inventory.members("platform"), *inventory.members("outside"))
     return place(
         catalogue,
@@ -54,8 +55,10 @@ def site_of(inventory: Inventory) -> Site:
         dns_servers=variables.get("dns_servers", []),
         ntp_servers=variables.get("ntp_servers", []),
         serving={
-            name: _serving(inventory.hosts[name].variables, engine) for name in inventory.members(GROUP)
+            name: _serving(inventory.hosts[name].variables, intent.engine)
+            for name in inventory.members(GROUP)
         },
+        choices=choices_of(variables, intent.choices, inventory.groups),
     )
 
 

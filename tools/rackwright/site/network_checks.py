@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from itertools import combinations
 
 from rackwright.catalogue.findings import Finding, short
-from rackwright.catalogue.inference import engine_of
+from rackwright.catalogue.inference import VARIABLE, engine_of
 from rackwright.catalogue.load import Catalogue
 from rackwright.catalogue.plan import proxy_endpoint
 from rackwright.catalogue.site import ZONE_PREFIX
@@ -113,19 +113,25 @@ def _address(
         return None, Finding("ansible_host", shown, "it must be an address", hint, where=f"host {name}")
 
 
-def port_findings(inventory: Inventory, catalogue: Catalogue, tier_engine: str = "") -> Iterator[Finding]:
+def port_findings(
+    inventory: Inventory,
+    catalogue: Catalogue,
+    tier_engine: str = "",
+    choices: Mapping[str, str] | None = None,
+) -> Iterator[Finding]:
     """Yield ports that two services of one host would both listen on.
 
     Args:
         inventory: The site's.
-        catalogue: The services; of the engines only a host's own runs there.
+        catalogue: The services; of those that can take each other's place only the selected ones run.
         tier_engine: The engine of the site's tier; empty where that is not known.
+        choices: What the site has chosen, by variable.
     """
     for host in inventory.members("platform"):
         taken: dict[tuple[int, str], str] = {}
-        engines = {None, _engine(inventory, host, tier_engine)}
+        values = {**(choices or {}), VARIABLE: _engine(inventory, host, tier_engine)}
         for name, service in catalogue.services.items():
-            if host not in inventory.members(service.group) or service.engine not in engines:
+            if host not in inventory.members(service.group) or not service.selected(values):
                 continue
             for port_name, port in service.ports.items():
                 here = f"services.{name}.ports.{port_name}"
@@ -141,12 +147,12 @@ def port_findings(inventory: Inventory, catalogue: Catalogue, tier_engine: str =
                     )
 
 
-def _engine(inventory: Inventory, host: str, tier_engine: str) -> str | None:
+def _engine(inventory: Inventory, host: str, tier_engine: str) -> str:
     try:
         return engine_of(inventory.hosts[host].variables, tier_engine)
     except RackwrightError:
         # Told by the check of engines.
-        return None
+        return ""
 
 
 def proxy_findings(url: Value) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
+from rackwright.catalogue.choices import choices_of
 from rackwright.catalogue.findings import Finding, FindingsError, short
 from rackwright.catalogue.flows import policy_findings
 from rackwright.catalogue.load import Catalogue, load_catalogue, parse
@@ -18,6 +19,7 @@ from rackwright.site.access_checks import (
     host_name_findings,
     open_findings,
 )
+from rackwright.site.choice_checks import choice_findings
 from rackwright.site.engine_checks import engine_findings
 from rackwright.site.file_checks import UNREADABLE, file_findings
 from rackwright.site.hardware_checks import hardware_findings
@@ -106,8 +108,7 @@ def _findings(inventory: Inventory, draft: bool) -> Iterator[Finding]:
     yield from typed
     yield from catalogue_findings
     if catalogue is not None:
-        yield from group_findings(inventory, catalogue)
-        yield from group_need_findings(inventory, catalogue)
+        yield from (*group_findings(inventory, catalogue), *group_need_findings(inventory, catalogue))
     yield from host_name_findings(inventory)
     secrets = values.get("secrets")
     yield from variable_findings(inventory, secrets if isinstance(secrets, Mapping) else {})
@@ -116,8 +117,12 @@ def _findings(inventory: Inventory, draft: bool) -> Iterator[Finding]:
     yield from placing
     tier = list(_tier(values, catalogue, told | {finding.variable for finding in typed}))
     yield from tier
-    engines = [] if tier or typed or catalogue is None else list(_engines(inventory, catalogue))
-    yield from engines
+    selected = [] if tier or typed or catalogue is None else list(_engines(inventory, catalogue))
+    choices: dict[str, str] = {}
+    if catalogue is not None and not (tier or typed or values.findings):
+        choices = _choices(inventory, catalogue)
+        selected += choice_findings(inventory, catalogue, choices)
+    yield from selected
     if not (tier or typed):
         yield from _models(inventory, values)
     yield from proxy_findings(values.get("package_proxy"))
@@ -128,8 +133,8 @@ def _findings(inventory: Inventory, draft: bool) -> Iterator[Finding]:
     yield from levels
     if catalogue is not None:
         intent = Intent() if tier or typed else intent_from(inventory.site_variables(), catalogue.services)
-        yield from port_findings(inventory, catalogue, intent.engine)
-        if not (typed or placing or tier or engines or values.findings):
+        yield from port_findings(inventory, catalogue, intent.engine, choices)
+        if not (typed or placing or tier or selected or values.findings):
             # A site that can be put together: only then can its flows and its hosts' budgets be told.
             site = site_of(inventory)
             yield from policy_findings(site)
@@ -200,6 +205,11 @@ def _tier(values: _Values, catalogue: Catalogue | None, told: frozenset[str] | s
 def _engines(inventory: Inventory, catalogue: Catalogue) -> Iterator[Finding]:
     intent = intent_from(inventory.site_variables(), catalogue.services)
     yield from engine_findings(inventory, catalogue, intent.engine)
+
+
+def _choices(inventory: Inventory, catalogue: Catalogue) -> dict[str, str]:
+    variables = inventory.site_variables()
+    return choices_of(variables, intent_from(variables, catalogue.services).choices, inventory.groups)
 
 
 def _models(inventory: Inventory, values: _Values) -> Iterator[Finding]:

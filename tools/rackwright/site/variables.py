@@ -109,6 +109,12 @@ class SiteVariables(Strict):
         description="Engine of the hosts with models, of all or (in host_vars) of one: llama_cpp, ollama, "
         "vllm, …; empty: the tier's, or llama_cpp without the GPU that it needs. docs/engines/index.md",
     )
+    vector_store: str = Field(
+        default="",
+        description="Where vectors are kept: pgvector (in PostgreSQL), or chroma, qdrant, milvus, weaviate "
+        "on the hosts of the group vector_store; empty: the tier's if that group has a host, else pgvector "
+        "(docs/stores/index.md).",
+    )
     serving_previous: dict[str, Any] | None = Field(
         default=None, description="What was served before, written by `rackwright models switch`."
     )

@@ -32,6 +32,7 @@ DISK_NEEDS: Mapping[str, DiskNeed] = {
     "app": DiskNeed(1, 1),
     "nginx": DiskNeed(1, 1),
     "qdrant": DiskNeed(4, 4),
+    "chroma": DiskNeed(4, 2),
     "milvus": DiskNeed(8, 10),
     "elasticsearch": DiskNeed(6, 8),
     "llama_cpp": DiskNeed(4, 2),

@@ -22,6 +22,7 @@ class Intent:
         models: how many models one engine keeps loaded, the embedding model included.
         shares: weight of a service among its neighbours; one that is not named has the catalogue's.
         engine: what serves the models where a host does not say; empty without a tier.
+        choices: what a site takes that does not say it, by variable (vector_store).
     """
 
     tier: str = "none"
@@ -31,6 +32,7 @@ class Intent:
     models: int = 2
     shares: Mapping[str, int] = field(default_factory=dict)
     engine: str = ""
+    choices: Mapping[str, str] = field(default_factory=dict)
 
 
 def intent_of(tier: Tier, name: str = "") -> Intent:
@@ -43,4 +45,5 @@ def intent_of(tier: Tier, name: str = "") -> Intent:
         models=2 + len(tier.inference.more_models),
         shares=dict(tier.shares),
         engine=tier.inference.engine,
+        choices={"vector_store": tier.vector_store},
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 from rackwright.sizing.app import size_app
 from rackwright.sizing.asked import Asked, Sized
+from rackwright.sizing.chroma import size_chroma
 from rackwright.sizing.connections import needed
 from rackwright.sizing.containers import size_container
 from rackwright.sizing.elasticsearch import size_elasticsearch
@@ -52,6 +53,7 @@ def _redis(asked: Asked) -> Sized:
 
 SIZERS: Mapping[str, Sizer] = {
     "app": size_app,
+    "chroma": size_chroma,
     "elasticsearch": size_elasticsearch,
     "fastchat": size_fastchat,
     "llama_cpp": size_llama_cpp,

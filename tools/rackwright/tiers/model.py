@@ -9,7 +9,7 @@ from pydantic import Field
 from rackwright.site.variables import Strict
 
 Engine = Literal["llama_cpp", "ollama", "vllm", "fastchat", "localai"]
-VectorStore = Literal["qdrant", "milvus", "weaviate", "chroma"]
+VectorStore = Literal["qdrant", "milvus", "weaviate", "chroma", "pgvector"]
 
 ServiceName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 ModelKey = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")]

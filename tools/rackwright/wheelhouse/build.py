@@ -19,20 +19,26 @@ from rackwright.wheelhouse.archive import sha256_of, write_archive
 from rackwright.wheelhouse.lock import needed, read_lock
 from rackwright.wheelhouse.target import Target, Wheelhouse
 
+APP = "rackwright-app"
 LOCK = "requirements.lock"
+PROJECT = "pyproject.toml"
 INSTALLER_LOCK = "installer.lock"
 # To be raised when the layout of the archive changes.
 _FORMAT = 1
 _SUFFIXES = frozenset({".py", ".mako"})
 
 
-def ensure_wheelhouse(python: str, arch: str = "x86_64", source: Path | None = None) -> Wheelhouse:
-    """Return the archive of the app for a target; it is made when its inputs have changed.
+def ensure_wheelhouse(
+    python: str, arch: str = "x86_64", source: Path | None = None, package: str = APP
+) -> Wheelhouse:
+    """Return the archive of a package for a target; it is made when its inputs have changed.
 
     Args:
         python: Version of the interpreter, `3.13`.
         arch: Machine, `x86_64` or `aarch64`.
-        source: The app's directory; `app/` of the checkout when not given.
+        source: The package's directory with its lock, and its code where it is ours; of the app `app/` of the
+            checkout when not given, of others `roles/<package>/files`.
+        package: Name of the package; the first of its lock, where that is all there is of it.
 
     Returns:
         The archive. Where it lies: $RACKWRIGHT_CACHE/wheelhouse, ~/.cache/rackwright/wheelhouse without that.
@@ -41,11 +47,11 @@ def ensure_wheelhouse(python: str, arch: str = "x86_64", source: Path | None = N
         RackwrightError: The target is not supported, or wheels cannot be had.
     """
     target = Target(python, arch)
-    source = source or repository_root() / "app"
+    source = source or repository_root() / ("app" if package == APP else f"roles/{package}/files")
     files = _sources(source)
     version = _version(source)
     cache = cache_directory("wheelhouse")
-    stem = f"rackwright-app-{version}-{target.tag}-{_digest(source, files, target)}"
+    stem = f"{package}-{version}-{target.tag}-{_digest(source, files, target)}"
     archive, facts = cache / f"{stem}.tar", cache / f"{stem}.json"
     # Several hosts of a play ask at the same time; one builds, the others find it.
     with _locked(cache / "lock"):
@@ -58,20 +64,20 @@ def ensure_wheelhouse(python: str, arch: str = "x86_64", source: Path | None = N
 
 def _make(source: Path, files: Sequence[Path], target: Target, version: str, archive: Path) -> None:
     wheels = _downloaded(source / LOCK, target, archive.parent)
-    installer = _downloaded(source / INSTALLER_LOCK, target, archive.parent)
+    installer = _downloaded(_installer(source), target, archive.parent)
     with TemporaryDirectory(prefix=".making-", dir=archive.parent) as name:
         made = Path(name)
-        app = pip.build_wheel(source, files, made)
+        own = [pip.build_wheel(source, files, made)] if files else []
         requirements = made / "requirements.txt"
         lines = [package.line() for package in needed(read_lock(source / LOCK), target)]
-        lines.append(f"./wheels/{app.name} \\\n    --hash=sha256:{sha256_of(app)}")
+        lines += [f"./wheels/{wheel.name} \\\n    --hash=sha256:{sha256_of(wheel)}" for wheel in own]
         requirements.write_text("\n".join(lines) + "\n", encoding="utf-8")
         facts = made / "wheelhouse.json"
         facts.write_text(
             json.dumps({"format": _FORMAT, "version": version, "python": target.python, "arch": target.arch})
             + "\n"
         )
-        contents = {f"wheels/{wheel.name}": wheel for wheel in (*wheels, app)}
+        contents = {f"wheels/{wheel.name}": wheel for wheel in (*wheels, *own)}
         contents |= {f"installer/{wheel.name}": wheel for wheel in installer}
         contents |= {each.name: each for each in (requirements, facts)}
         write_archive(made / "archive.tar", contents)
@@ -95,25 +101,36 @@ def _downloaded(lock: Path, target: Target, cache: Path) -> list[Path]:
 
 
 def _sources(source: Path) -> list[Path]:
-    files = [source / "pyproject.toml", source / "README.md"]
+    files = []
+    if (source / PROJECT).is_file():
+        files = [source / PROJECT, source / "README.md"]
     files += [
         path for path in (source / "src").rglob("*") if path.suffix in _SUFFIXES or path.name == "py.typed"
     ]
-    missing = [path for path in (*files, source / LOCK, source / INSTALLER_LOCK) if not path.is_file()]
+    missing = [path for path in (*files, source / LOCK, _installer(source)) if not path.is_file()]
     if missing:
         raise RackwrightError(f"{missing[0]} is missing", hint="run this in a whole checkout of the project")
     return sorted(files)
 
 
+def _installer(source: Path) -> Path:
+    """What installs any package on a host is locked once, with the app."""
+    own = source / INSTALLER_LOCK
+    return own if own.is_file() else repository_root() / "app" / INSTALLER_LOCK
+
+
 def _version(source: Path) -> str:
+    if not (source / PROJECT).is_file():
+        return read_lock(source / LOCK)[0].version
     project = tomllib.loads((source / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     return str(project["version"])
 
 
 def _digest(source: Path, files: Sequence[Path], target: Target) -> str:
     digest = hashlib.sha256(f"{_FORMAT} {target.tag}".encode())
-    for path in (*files, source / LOCK, source / INSTALLER_LOCK):
-        digest.update(f"\0{path.relative_to(source)}\0".encode())
+    for path in (*files, source / LOCK, _installer(source)):
+        inside = path.is_relative_to(source)
+        digest.update(f"\0{path.relative_to(source) if inside else path.name}\0".encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 

@@ -1,0 +1,69 @@
+"""What a site chooses one of, and what follows for the services that were not chosen."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from rackwright.catalogue.choices import choices_of
+from rackwright.catalogue.findings import FindingsError
+from rackwright.catalogue.flows import flows
+from rackwright.catalogue.load import load_catalogue
+from rackwright.catalogue.plan import Machine, host_plan
+from rackwright.catalogue.site import Site
+
+MakeSite = Callable[..., Site]
+MACHINE = Machine(memory_mb=8192, cpus=4)
+GROUP = {"vector_store": ["data1"]}
+
+
+@pytest.mark.parametrize(
+    ("variables", "tier", "groups", "expected"),
+    [
+        ({}, {"vector_store": "qdrant"}, GROUP, "qdrant"),
+        # Where nothing could run it, a tier's wish costs no one a service.
+        ({}, {"vector_store": "qdrant"}, {}, "pgvector"),
+        ({}, {}, GROUP, "pgvector"),
+        ({"vector_store": "chroma"}, {"vector_store": "qdrant"}, GROUP, "chroma"),
+        # What the inventory says is not second-guessed: validate refuses it with the reason.
+        ({"vector_store": "chroma"}, {}, {}, "chroma"),
+        ({"vector_store": ""}, {"vector_store": "qdrant"}, GROUP, "qdrant"),
+    ],
+)
+def test_what_a_site_has_chosen(
+    variables: dict[str, Any], tier: dict[str, str], groups: dict[str, list[str]], expected: str
+) -> None:
+    assert choices_of(variables, tier, groups)["vector_store"] == expected
+
+
+def test_the_chosen_store_runs_and_the_app_may_call_it(make_site: MakeSite) -> None:
+    site = make_site(GROUP, choices={"vector_store": "chroma"})
+    assert [host.name for host in site.hosts_of("chroma")] == ["data1"]
+    assert ("app1", "data1", 8010) in {(flow.source, flow.dest, flow.port) for flow in flows(site)}
+    plan = host_plan(site, "app1", MACHINE)
+    assert plan["vector_store"] == {"kind": "chroma", "urls": [f"https://{plan['addresses']['data1']}:8010"]}
+    assert "chroma" in host_plan(site, "data1", MACHINE)["roles"]
+
+
+def test_a_store_that_was_not_chosen_costs_nothing(make_site: MakeSite) -> None:
+    site = make_site(GROUP, choices={"vector_store": "pgvector"})
+    plan = host_plan(site, "data1", MACHINE)
+    assert plan["vector_store"] == {"kind": "pgvector", "urls": []}
+    assert "chroma" not in {*plan["services"], *plan["roles"], *plan["budget"]["services"]}
+    assert not [flow for flow in flows(site) if flow.service == "chroma"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "variable"),
+    [
+        ({"when": {"vector_shop": "redis"}}, "services.redis.when"),
+        ({"when": {"vector_store": "redis"}}, "services.redis.ports"),
+    ],
+)
+def test_what_is_selected_is_called_in_one_way(
+    services: dict[str, Any], zone_policy: dict[str, Any], changes: dict[str, Any], variable: str
+) -> None:
+    services["redis"] = {**services["redis"], **changes}
+    with pytest.raises(FindingsError) as caught:
+        load_catalogue(services, zone_policy)
+    assert [finding.variable for finding in caught.value.findings] == [variable]

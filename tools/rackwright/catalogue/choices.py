@@ -1,0 +1,52 @@
+"""What a site chooses one of: its vector store, its object store.
+
+A service of the catalogue with the key `when` runs only where the variables that it names have its values; so
+a service that was not chosen has no port, no share of a host and no play. A value that no service stands for
+costs none: it is part of another service, or a folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One choice of a site.
+
+    Attributes:
+        group: Inventory group whose hosts run what was chosen.
+        without: Values that need no host of the group, the first for sites whose group is empty.
+        what: For people.
+    """
+
+    group: str
+    without: tuple[str, ...]
+    what: str
+
+
+CHOICES: Mapping[str, Choice] = {
+    "vector_store": Choice("vector_store", ("pgvector",), "vector store"),
+}
+
+
+def choices_of(
+    variables: Mapping[str, Any], tier: Mapping[str, str], groups: Mapping[str, Sequence[str]]
+) -> dict[str, str]:
+    """Return what a site has chosen, by variable.
+
+    What the inventory says counts; else the tier's choice where a host could run it, else what needs no host.
+
+    Args:
+        variables: Of the site; only those of `CHOICES` are read.
+        tier: What the site's tier says of them.
+        groups: Inventory group -> its hosts.
+    """
+    found = {}
+    for name, choice in CHOICES.items():
+        given = variables.get(name, "")
+        wanted = tier.get(name, "") if groups.get(choice.group) else ""
+        found[name] = str(given or wanted or choice.without[0])
+    return found
