@@ -12,7 +12,7 @@ import pytest
 import redis
 from app_server import RunningApp
 from engine_double import EngineDouble
-from stores import Postgres, RedisServer
+from stores import ChromaServer, Postgres, RedisServer
 
 from rackwright_app.database.migrate import migrate
 from rackwright_app.settings import Settings
@@ -33,6 +33,13 @@ def postgres() -> Iterator[Postgres]:
 def redis_server() -> Iterator[RedisServer]:
     """A Redis of the test run's own."""
     with RedisServer.started() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def chroma() -> Iterator[ChromaServer]:
+    """A Chroma of the test run's own."""
+    with ChromaServer.started() as server:
         yield server
 
 
@@ -66,7 +73,7 @@ def settings(
 ) -> Settings:
     """Settings of an app on emptied stores; a test changes what it is about by ``model_copy``."""
     with postgres.connect() as connection:
-        connection.execute("TRUNCATE sessions CASCADE")
+        connection.execute("TRUNCATE sessions, documents CASCADE")
     with redis_server.connect() as store:
         store.flushdb()
     return Settings.model_validate(
@@ -82,6 +89,7 @@ def settings(
             "tokens": {"keys": [{"id": "first", "secret": KEY}]},
             "audit": {"path": tmp_path / "audit.log"},
             "keepalive_seconds": 0.2,
+            "rag": {"embedding": {"model": "embedding-double"}},
         }
     )
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,7 +19,7 @@ from typing import Any, Self
 class Script:
     """What the double does with the next questions."""
 
-    pieces: list[str] = field(default_factory=lambda: ["Good", " ", "day", "."])
+    pieces: list[str] = field(default_factory=lambda: ["Good ", "day ", "to ", "all."])
     status: int = 200
     pause_seconds: float = 0
     """Between two pieces."""
@@ -30,11 +31,29 @@ class Script:
     with_usage: bool = True
 
 
+Embed = Callable[[list[str]], list[list[float]]]
+
+
+def hashed(texts: list[str]) -> list[list[float]]:
+    """Vectors that know nothing but which words a text holds."""
+    found: list[list[float]] = []
+    for text in texts:
+        vector = [0.01] * 64
+        for word in text.lower().split():
+            vector[zlib.crc32(word.strip(".,?!:;").encode()) % 64] += 1
+        found.append(vector)
+    return found
+
+
 class EngineDouble:
     """The double, on a free port of the loopback interface."""
 
     def __init__(self) -> None:
         self.script = Script()
+        self.embed: Embed = hashed
+        self.embedding_status = 200
+        self.rerank: Callable[[str, list[str]], list[float]] | None = None
+        """None: the double serves no cross-encoder."""
         self.questions: list[dict[str, Any]] = []
         self.keys: list[str | None] = []
         self.probes = 0
@@ -89,6 +108,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         double = self.server.double
+        if not self.path.endswith("/chat/completions"):
+            self._other(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            return
         double.questions.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
         double.keys.append(self.headers.get("Authorization"))
         script = double.script
@@ -104,6 +126,20 @@ class _Handler(BaseHTTPRequestHandler):
             self._stream(script)
         except (BrokenPipeError, ConnectionResetError):
             double.hung_up.set()
+
+    def _other(self, asked: dict[str, Any]) -> None:
+        double = self.server.double
+        if self.path.endswith("/embeddings") and double.embedding_status == 200:
+            vectors = enumerate(double.embed(asked["input"]))
+            data = [{"object": "embedding", "index": at, "embedding": vector} for at, vector in vectors]
+            self._whole(200, {"object": "list", "model": asked["model"], "data": data})
+        elif self.path.endswith("/rerank") and double.rerank is not None:
+            ranks = enumerate(double.rerank(asked["query"], asked["documents"]))
+            results = [{"index": at, "relevance_score": rank} for at, rank in ranks]
+            self._whole(200, {"results": sorted(results, key=lambda each: -each["relevance_score"])})
+        else:
+            status = double.embedding_status if self.path.endswith("/embeddings") else 404
+            self._whole(status, {"error": {"type": "failed", "message": "as the test told it"}})
 
     def _stream(self, script: Script) -> None:
         stopped = self.server.double.stopped

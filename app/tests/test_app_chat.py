@@ -27,7 +27,7 @@ def stream(client: httpx.Client, **body: object) -> list[tuple[str, dict[str, An
 def test_stream_brings_session_tokens_and_done_in_order(client: httpx.Client, engine: EngineDouble) -> None:
     events = stream(client, message="Hello")
     assert [name for name, _ in events] == ["session", "token", "token", "token", "token", "done"]
-    assert "".join(data["text"] for name, data in events if name == "token") == "Good day."
+    assert "".join(data["text"] for name, data in events if name == "token") == "Good day to all."
     done = events[-1][1]
     assert done["session"] == events[0][1]["session"]
     assert done["finish_reason"] == "stop"
@@ -37,12 +37,12 @@ def test_stream_brings_session_tokens_and_done_in_order(client: httpx.Client, en
 
 
 def test_tokens_come_one_by_one_and_not_at_the_end(client: httpx.Client, engine: EngineDouble) -> None:
-    engine.script = Script(pieces=["a", "b"], pause_seconds=1.0)
+    engine.script = Script(pieces=["a ", "b"], pause_seconds=1.0)
     with connect_sse(client, "POST", "/api/chat", json={"message": "Hello"}) as source:
         began = time.monotonic()
         events = source.iter_sse()
         assert next(events).event == "session"
-        assert next(events).json() == {"text": "a"}
+        assert next(events).json() == {"text": "a "}
         assert time.monotonic() - began < 0.9
         assert [event.event for event in events] == ["token", "done"]
 
@@ -68,7 +68,7 @@ def test_whole_answer_as_json(client: httpx.Client) -> None:
     answer = client.post("/api/chat", json={"message": "Hello", "stream": False})
     assert answer.status_code == 200
     body = answer.json()
-    assert body["answer"] == "Good day."
+    assert body["answer"] == "Good day to all."
     assert body["usage"] == {"prompt_tokens": 7, "completion_tokens": 4}
     assert uuid.UUID(body["session"])
 
@@ -83,13 +83,13 @@ def test_a_session_goes_on_with_its_history(client: httpx.Client, engine: Engine
     assert second["usage"] == {"prompt_tokens": None, "completion_tokens": None}
     assert engine.questions[1]["messages"] == [
         {"role": "user", "content": "My name is Li."},
-        {"role": "assistant", "content": "Good day."},
+        {"role": "assistant", "content": "Good day to all."},
         {"role": "user", "content": "What is my name?"},
     ]
     read = client.get(f"/api/sessions/{first['session']}").json()
     assert [(message["role"], message["content"]) for message in read["messages"]] == [
         ("user", "My name is Li."),
-        ("assistant", "Good day."),
+        ("assistant", "Good day to all."),
         ("user", "What is my name?"),
         ("assistant", "Li."),
     ]

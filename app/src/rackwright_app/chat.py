@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from uuid import UUID
 
@@ -13,12 +14,17 @@ import structlog
 
 from rackwright_app import metrics
 from rackwright_app.database.conversations import Conversations, TurnStatus
-from rackwright_app.engine import EngineClient, EngineError, Finished, Kind, Message, Piece
+from rackwright_app.engine import EngineClient, EngineError, Finished, Kind, Message
 from rackwright_app.errors import ApiError
 from rackwright_app.history import compose
+from rackwright_app.output_filter import OutputFilter
+from rackwright_app.rag.grounding import cited, grounded, within
+from rackwright_app.rag.retrieval import Source
 from rackwright_app.settings import Settings
 from rackwright_app.streaming import Emit, Event
 
+# Why an answer ended that was never begun.
+NO_SOURCES = "no_sources"
 _log = structlog.get_logger(__name__)
 
 
@@ -29,6 +35,8 @@ class Question:
     session: UUID
     turn: int
     messages: list[Message]
+    sources: Sequence[Source] | None = None
+    """What the answer is to stand on; None when it need not stand on documents."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +54,8 @@ class Answer:
     reason: str
     usage: dict[str, int]
     seconds: float
+    citations: list[int] = field(default_factory=list)
+    """Numbers of the sources that it names."""
 
 
 class AnswerError(ApiError):
@@ -78,13 +88,16 @@ class Chat:
         self._conversations = conversations
         self._engine = engine
 
-    async def ask(self, subject: str, message: str, session: UUID | None) -> Question:
+    async def ask(
+        self, subject: str, message: str, session: UUID | None, sources: Sequence[Source] | None = None
+    ) -> Question:
         """Notes a message and puts together what the engine gets.
 
         Args:
             subject: The user's name.
             message: What the user wrote.
             session: The conversation it belongs to, None for a new one.
+            sources: Pieces of documents that the answer is to stand on; None for an answer without.
 
         Returns:
             The question.
@@ -101,17 +114,22 @@ class Chat:
             await self._conversations.recent(number, before=turn, turns=turns) if session and turns else []
         )
         engine = self._settings.engine
-        messages = compose(
-            earlier,
-            message,
-            system_prompt=engine.system_prompt,
-            budget_tokens=engine.context_tokens - engine.answer_tokens,
-        )
-        return Question(number, turn, messages)
+        budget = engine.context_tokens - engine.answer_tokens
+        prompt = engine.system_prompt
+        if sources:
+            sources = within(sources, budget // 2)
+            prompt = grounded(prompt, sources)
+        messages = compose(earlier, message, system_prompt=prompt, budget_tokens=budget)
+        return Question(number, turn, messages, sources)
 
     async def stream(self, question: Question, emit: Emit) -> None:
-        """Emits the answer: ``session``, then ``token`` for each piece, then ``done`` or ``error``."""
+        """Emits the answer: ``session``, then ``token`` for each piece, then ``done`` or ``error``.
+
+        With documents, their pieces come first as ``sources``.
+        """
         await emit(Event("session", {"session": str(question.session)}))
+        if question.sources is not None:
+            await emit(Event("sources", {"sources": [source.as_json() for source in question.sources]}))
         try:
             answer = await self.answer(question, emit)
         except AnswerError as error:
@@ -125,6 +143,7 @@ class Chat:
                     "finish_reason": answer.reason,
                     "usage": answer.usage,
                     "seconds": answer.seconds,
+                    **({} if question.sources is None else {"citations": answer.citations}),
                 },
             )
         )
@@ -142,6 +161,10 @@ class Chat:
         Raises:
             AnswerError: No engine could answer, or the one that did broke off.
         """
+        if question.sources is not None and not question.sources:
+            # Nothing passed the threshold: a model that was asked all the same would make something up.
+            await self._conversations.finish(question.turn, "", "complete", sources=[])
+            return Answer("", NO_SOURCES, {}, 0.0)
         began = time.monotonic()
         pieces: list[str] = []
         status: TurnStatus = "interrupted"
@@ -161,7 +184,8 @@ class Chat:
             usage = _usage(end)
             for kind, tokens in usage.items():
                 metrics.TOKENS.labels(kind).inc(tokens)
-            await self._conversations.finish(question.turn, "".join(pieces), status, **usage)
+            sources = None if question.sources is None else [each.as_json() for each in question.sources]
+            await self._conversations.finish(question.turn, "".join(pieces), status, sources=sources, **usage)
             _log.info(
                 "answered",
                 session=str(question.session),
@@ -169,23 +193,36 @@ class Chat:
                 seconds=round(seconds, 3),
                 **usage,
             )
-        return Answer("".join(pieces), end.reason, usage, round(seconds, 3))
+        text = "".join(pieces)
+        return Answer(text, end.reason, usage, round(seconds, 3), cited(text, question.sources or ()))
 
     async def _collect(self, messages: list[Message], pieces: list[str], emit: Emit | None) -> Finished:
         began = time.monotonic()
-        async with aclosing(self._engine.answer(messages)) as parts:
-            async for part in parts:
-                if isinstance(part, Finished):
-                    return part
-                if not pieces:
-                    metrics.FIRST_TOKEN_SECONDS.observe(time.monotonic() - began)
-                await self._pass_on(part, pieces, emit)
-        raise EngineError("broken", "the answer ended without its end")
+        masking = OutputFilter()
+        first = True
+        try:
+            async with aclosing(self._engine.answer(messages)) as parts:
+                async for part in parts:
+                    if isinstance(part, Finished):
+                        return part
+                    if first:
+                        metrics.FIRST_TOKEN_SECONDS.observe(time.monotonic() - began)
+                        first = False
+                    await self._pass_on(masking.feed(part.text), pieces, emit)
+            raise EngineError("broken", "the answer ended without its end")
+        finally:
+            # Also what had been held back when it was interrupted.
+            rest = masking.end()
+            if masking.masked:
+                metrics.MASKED_ANSWERS.inc()
+            await self._pass_on(rest, pieces, emit)
 
-    async def _pass_on(self, part: Piece, pieces: list[str], emit: Emit | None) -> None:
-        pieces.append(part.text)
+    async def _pass_on(self, text: str, pieces: list[str], emit: Emit | None) -> None:
+        if not text:
+            return
+        pieces.append(text)
         if emit is not None:
-            await emit(Event("token", {"text": part.text}))
+            await emit(Event("token", {"text": text}))
 
 
 def _usage(end: Finished | None) -> dict[str, int]:

@@ -8,6 +8,7 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
+from pathlib import Path
 
 import httpx
 import psycopg
@@ -18,18 +19,24 @@ from redis.asyncio import Redis
 from starlette.exceptions import HTTPException
 
 from rackwright_app import __version__, metrics
-from rackwright_app.api import chat, health, sessions
+from rackwright_app.api import chat, health, rag, sessions
 from rackwright_app.api.access import Services
 from rackwright_app.audit import AuditLog
 from rackwright_app.chat import Chat
 from rackwright_app.database.conversations import Conversations
+from rackwright_app.database.documents import Documents
 from rackwright_app.database.pool import make_pool
 from rackwright_app.engine import EngineClient
 from rackwright_app.errors import ApiError, UnavailableError
 from rackwright_app.health import HealthChecks
+from rackwright_app.input_rules import InputCheck
 from rackwright_app.limits import RequestLimit
 from rackwright_app.logs import configure_structlog
 from rackwright_app.middleware import AuditTrail, BodyLimit, Context, Gate
+from rackwright_app.rag.library import Library
+from rackwright_app.rag.models import Models
+from rackwright_app.rag.retrieval import Retrieval
+from rackwright_app.rag.vectors import Vectors
 from rackwright_app.settings import Redis as RedisSettings
 from rackwright_app.settings import Settings, load_settings
 from rackwright_app.tokens import TokenVerifier
@@ -56,16 +63,20 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         # Not waited for: without its database the service starts all the same, says so, and finds it when it
         # comes.
         await pool.open(wait=False)
-        async with httpx.AsyncClient(
-            verify=_engine_trust(settings), limits=httpx.Limits(max_connections=None), trust_env=False
-        ) as client:
+        async with _client(settings.engine.ca) as client, _client(settings.rag.store.ca) as store_client:
             engine = EngineClient(settings.engine, client)
-            conversations = Conversations(pool)
+            conversations, documents = Conversations(pool), Documents(pool)
+            models = Models(settings.engine, settings.rag.embedding, settings.rag.rerank, client)
+            vectors = Vectors(settings.rag, models, pool, store_client)
             app.state.services = Services(
                 settings=settings,
                 conversations=conversations,
                 chat=Chat(settings, conversations, engine),
                 health=HealthChecks(pool, redis, engine, audit),
+                input_check=InputCheck(settings.input),
+                documents=documents,
+                library=Library(settings.rag, documents, models, vectors),
+                retrieval=Retrieval(settings.rag, documents, models, vectors),
             )
             counting = asyncio.create_task(_count_sessions(conversations))
             yield
@@ -85,11 +96,16 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    for router in (chat.router, sessions.router, health.router):
+    for router in (chat.router, sessions.router, rag.router, health.router):
         app.include_router(router)
     # The last one added is the outermost.
     app.add_middleware(Gate, verifier=TokenVerifier(settings.tokens), limit=limit, limits=settings.limits)
-    app.add_middleware(BodyLimit, limit_bytes=settings.limits.body_bytes)
+    app.add_middleware(
+        BodyLimit,
+        limit_bytes=settings.limits.body_bytes,
+        # Around the file stand the lines of its form.
+        upload_bytes=settings.rag.upload_bytes + 4096,
+    )
     app.add_middleware(AuditTrail, log=audit, settings=settings.audit)
     app.add_middleware(Context, trusted=settings.trusted_proxies)
     app.add_exception_handler(HTTPException, _told)
@@ -115,8 +131,12 @@ def _redis(settings: RedisSettings) -> Redis:
     )
 
 
-def _engine_trust(settings: Settings) -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=settings.engine.ca)
+def _client(ca: Path | None) -> httpx.AsyncClient:
+    return httpx.AsyncClient(
+        verify=ssl.create_default_context(cafile=ca),
+        limits=httpx.Limits(max_connections=None),
+        trust_env=False,
+    )
 
 
 async def _count_sessions(conversations: Conversations) -> None:

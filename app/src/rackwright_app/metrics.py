@@ -51,3 +51,26 @@ ACTIVE_SESSIONS = Gauge(
     "Sessions of the whole site that were used within the last 15 minutes (every instance says the same).",
     multiprocess_mode="mostrecent",
 )
+
+UPLOADS = Counter(
+    f"{_PREFIX}_uploads_total",
+    "Documents sent in: ready, refused (not a document we take), failed.",
+    ["outcome"],
+)
+RETRIEVAL_SECONDS = Histogram(
+    f"{_PREFIX}_retrieval_seconds", "Time of one search in a user's documents.", buckets=_REQUEST_BUCKETS
+)
+RETRIEVALS = Counter(
+    f"{_PREFIX}_retrievals_total",
+    "Searches in documents, by whether anything passed the threshold.",
+    ["outcome"],
+)
+RERANK_FALLBACKS = Counter(
+    f"{_PREFIX}_rerank_fallbacks_total", "Searches that words had to rank because the cross-encoder was away."
+)
+MASKED_ANSWERS = Counter(
+    f"{_PREFIX}_masked_answers_total", "Answers in which personal data or a key was masked."
+)
+REFUSED_MESSAGES = Counter(
+    f"{_PREFIX}_refused_messages_total", "Messages that an input rule refused.", ["rule"]
+)

@@ -25,6 +25,7 @@ from rackwright_app.settings import Audit, Limits
 from rackwright_app.tokens import TokenVerifier
 
 _HEALTH = "/health"
+_UPLOAD = "/api/rag/upload"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _HEADER_CHARACTERS = 512
 _log = structlog.get_logger("rackwright_app.requests")
@@ -85,7 +86,8 @@ class AuditTrail:
 
         async def read() -> Message:
             message = await receive()
-            if message["type"] == "http.request":
+            # An upload is not kept here: it may be large, and its route says what belongs in the line.
+            if message["type"] == "http.request" and len(body) <= self._settings.body_bytes:
                 body.extend(message.get("body", b""))
             return message
 
@@ -114,7 +116,9 @@ class AuditTrail:
         query = parse_qsl(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
         if query:
             record["query"] = mask_value(dict(query), longest=_HEADER_CHARACTERS)
-        if body:
+        if "audit_body" in state:
+            record["body"] = mask_value(state["audit_body"], longest=_HEADER_CHARACTERS)
+        elif body:
             record["body"] = self._masked(body)
         if state.get("aborted"):
             record["aborted"] = True
@@ -131,18 +135,20 @@ class AuditTrail:
 class BodyLimit:
     """Refuses a body that is too large, by its announced length or as soon as it has grown so large."""
 
-    def __init__(self, app: ASGIApp, *, limit_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, *, limit_bytes: int, upload_bytes: int) -> None:
         self._app = app
         self._limit = limit_bytes
+        self._upload = upload_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handles one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        limit = self._upload if scope["path"] == _UPLOAD else self._limit
         announced = Headers(scope=scope).get("content-length", "0")
-        if announced.isdigit() and int(announced) > self._limit:
-            await self._refusal().response()(scope, receive, send)
+        if announced.isdigit() and int(announced) > limit:
+            await _too_large(limit).response()(scope, receive, send)
             return
         size = 0
 
@@ -150,16 +156,15 @@ class BodyLimit:
             nonlocal size
             message = await receive()
             size += len(message.get("body", b""))
-            if size > self._limit:
-                raise self._refusal()
+            if size > limit:
+                raise _too_large(limit)
             return message
 
         await self._app(scope, read, send)
 
-    def _refusal(self) -> ApiError:
-        return ApiError(
-            HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body_too_large", f"A body may hold {self._limit} bytes."
-        )
+
+def _too_large(limit: int) -> ApiError:
+    return ApiError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body_too_large", f"A body may hold {limit} bytes.")
 
 
 class Gate:

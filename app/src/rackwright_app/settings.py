@@ -17,8 +17,6 @@ from typing import Annotated, Literal, Self
 import click
 from pydantic import (
     AnyHttpUrl,
-    BaseModel,
-    ConfigDict,
     Field,
     PositiveFloat,
     PositiveInt,
@@ -35,17 +33,15 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from rackwright_app.input_rules import InputRules
+from rackwright_app.rag.settings import Rag
+from rackwright_app.section import Section
+
 DEFAULT_CONFIG = Path("/etc/rackwright/app/app.toml")
 DEFAULT_SECRETS = Path("/etc/rackwright/app/secrets.json")
 MINIMUM_KEY_BYTES = 32
 
 Port = Annotated[int, Field(ge=1, le=65535)]
-
-
-class Section(BaseModel):
-    """One table of the configuration file; a misspelt key is an error, not a silent default."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Listen(Section):
@@ -173,6 +169,8 @@ class Audit(Section):
     path: Path = Path("/var/log/rackwright-app/audit.log")
     text_characters: PositiveInt = 2_000
     """Longest text of one field of a body; the rest is counted, not kept."""
+    body_bytes: PositiveInt = 1_048_576
+    """Larger bodies are told by their size."""
 
 
 class Settings(BaseSettings):
@@ -197,6 +195,8 @@ class Settings(BaseSettings):
     limits: Limits = Limits()
     history: History = History()
     audit: Audit = Audit()
+    input: InputRules = InputRules()
+    rag: Rag = Rag()
 
     @classmethod
     def settings_customise_sources(

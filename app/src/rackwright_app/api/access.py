@@ -10,7 +10,11 @@ from fastapi.security import HTTPBearer
 
 from rackwright_app.chat import Chat
 from rackwright_app.database.conversations import Conversations
+from rackwright_app.database.documents import Documents
 from rackwright_app.health import HealthChecks
+from rackwright_app.input_rules import InputCheck
+from rackwright_app.rag.library import Library
+from rackwright_app.rag.retrieval import Retrieval
 from rackwright_app.settings import Settings
 from rackwright_app.tokens import Principal
 
@@ -23,6 +27,10 @@ class Services:
     conversations: Conversations
     chat: Chat
     health: HealthChecks
+    input_check: InputCheck
+    documents: Documents
+    library: Library
+    retrieval: Retrieval
 
 
 # The gate has checked the token before a route is chosen; this one tells the OpenAPI document about it.

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Query
 from pydantic import AwareDatetime, BaseModel
 
 from rackwright_app.api.access import Caller, Held, documented_bearer
+from rackwright_app.api.answering import SourceFound
 from rackwright_app.database.conversations import Session, Turn, TurnStatus
 from rackwright_app.errors import ApiError
 
@@ -39,6 +40,7 @@ class SessionMessage(BaseModel):
     content: str
     status: TurnStatus
     created_at: datetime
+    sources: list[SourceFound] | None = None
 
 
 class SessionDetail(SessionSummary):
@@ -81,6 +83,12 @@ def _summary(session: Session) -> SessionSummary:
 def _messages(turn: Turn) -> list[SessionMessage]:
     asked = SessionMessage(role="user", content=turn.question, status="complete", created_at=turn.created_at)
     answered = SessionMessage(
-        role="assistant", content=turn.answer, status=turn.status, created_at=turn.created_at
+        role="assistant",
+        content=turn.answer,
+        status=turn.status,
+        created_at=turn.created_at,
+        sources=None
+        if turn.sources is None
+        else [SourceFound.model_validate(source) for source in turn.sources],
     )
     return [asked, answered]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
 
 from rackwright_app.database.pool import Pool
 
@@ -38,6 +40,7 @@ class Turn:
     prompt_tokens: int | None
     completion_tokens: int | None
     created_at: datetime
+    sources: list[dict[str, Any]] | None = None
 
 
 class Conversations:
@@ -87,14 +90,22 @@ class Conversations:
         *,
         prompt_tokens: int | None = None,
         completion_tokens: int | None = None,
+        sources: Sequence[Mapping[str, object]] | None = None,
     ) -> None:
-        """Notes what came of a question."""
+        """Notes what came of a question; ``sources`` are the pieces of documents that it was given."""
         async with self._pool.connection() as connection:
             # PostgreSQL stores no NUL, and a model may write one.
             await connection.execute(
                 "UPDATE turns SET answer = %s, status = %s, prompt_tokens = %s, completion_tokens = %s,"
-                " finished_at = now() WHERE id = %s",
-                (answer.replace("\0", ""), status, prompt_tokens, completion_tokens, turn),
+                " sources = %s, finished_at = now() WHERE id = %s",
+                (
+                    answer.replace("\0", ""),
+                    status,
+                    prompt_tokens,
+                    completion_tokens,
+                    Jsonb(sources) if sources is not None else None,
+                    turn,
+                ),
             )
 
     async def recent(self, session: UUID, *, before: int, turns: int) -> list[Turn]:
@@ -104,8 +115,8 @@ class Conversations:
             connection.cursor(row_factory=class_row(Turn)) as cursor,
         ):
             await cursor.execute(
-                "SELECT id, question, answer, status, prompt_tokens, completion_tokens, created_at FROM turns"
-                " WHERE session_id = %s AND id < %s AND answer <> '' ORDER BY id DESC LIMIT %s",
+                "SELECT id, question, answer, status, prompt_tokens, completion_tokens, created_at, sources"
+                " FROM turns WHERE session_id = %s AND id < %s AND answer <> '' ORDER BY id DESC LIMIT %s",
                 (session, before, turns),
             )
             return list(reversed(await cursor.fetchall()))
@@ -137,8 +148,8 @@ class Conversations:
                 return None
             async with connection.cursor(row_factory=class_row(Turn)) as cursor:
                 await cursor.execute(
-                    "SELECT id, question, answer, status, prompt_tokens, completion_tokens, created_at"
-                    " FROM turns WHERE session_id = %s ORDER BY id",
+                    "SELECT id, question, answer, status, prompt_tokens, completion_tokens, created_at,"
+                    " sources FROM turns WHERE session_id = %s ORDER BY id",
                     (session,),
                 )
                 return found, await cursor.fetchall()

@@ -1,0 +1,1 @@
+"""Retrieval: documents are taken apart, kept in pieces, found again and cited."""

@@ -1,0 +1,1 @@
+"""Where vectors are kept: one interface, a file for each kind of store."""
