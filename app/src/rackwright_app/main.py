@@ -19,7 +19,7 @@ from redis.asyncio import Redis
 from starlette.exceptions import HTTPException
 
 from rackwright_app import __version__, metrics
-from rackwright_app.api import chat, health, rag, sessions
+from rackwright_app.api import chat, health, rag, sessions, workflow
 from rackwright_app.api.access import Services
 from rackwright_app.audit import AuditLog
 from rackwright_app.chat import Chat
@@ -40,6 +40,7 @@ from rackwright_app.rag.vectors import Vectors
 from rackwright_app.settings import Redis as RedisSettings
 from rackwright_app.settings import Settings, load_settings
 from rackwright_app.tokens import TokenVerifier
+from rackwright_app.workflow.run import WorkflowRunner
 
 _COUNT_EVERY_SECONDS = 30
 _log = structlog.get_logger(__name__)
@@ -67,16 +68,19 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             engine = EngineClient(settings.engine, client)
             conversations, documents = Conversations(pool), Documents(pool)
             models = Models(settings.engine, settings.rag.embedding, settings.rag.rerank, client)
+            input_check = InputCheck(settings.input)
             vectors = Vectors(settings.rag, models, pool, store_client)
+            retrieval = Retrieval(settings.rag, documents, models, vectors)
             app.state.services = Services(
                 settings=settings,
                 conversations=conversations,
                 chat=Chat(settings, conversations, engine),
                 health=HealthChecks(pool, redis, engine, audit),
-                input_check=InputCheck(settings.input),
+                input_check=input_check,
                 documents=documents,
                 library=Library(settings.rag, documents, models, vectors),
-                retrieval=Retrieval(settings.rag, documents, models, vectors),
+                retrieval=retrieval,
+                workflows=WorkflowRunner(settings.workflows, engine, retrieval, input_check.check),
             )
             counting = asyncio.create_task(_count_sessions(conversations))
             yield
@@ -96,7 +100,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    for router in (chat.router, sessions.router, rag.router, health.router):
+    for router in (chat.router, sessions.router, rag.router, workflow.router, health.router):
         app.include_router(router)
     # The last one added is the outermost.
     app.add_middleware(Gate, verifier=TokenVerifier(settings.tokens), limit=limit, limits=settings.limits)

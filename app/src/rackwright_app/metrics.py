@@ -68,6 +68,10 @@ RETRIEVALS = Counter(
 RERANK_FALLBACKS = Counter(
     f"{_PREFIX}_rerank_fallbacks_total", "Searches that words had to rank because the cross-encoder was away."
 )
+WORKFLOWS = Counter(f"{_PREFIX}_workflows_total", "Workflows run.", ["outcome"])
+WORKFLOW_STEP_SECONDS = Histogram(
+    f"{_PREFIX}_workflow_step_seconds", "Time of one step of a workflow.", ["type"], buckets=_ANSWER_BUCKETS
+)
 MASKED_ANSWERS = Counter(
     f"{_PREFIX}_masked_answers_total", "Answers in which personal data or a key was masked."
 )

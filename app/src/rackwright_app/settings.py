@@ -173,6 +173,15 @@ class Audit(Section):
     """Larger bodies are told by their size."""
 
 
+class Workflows(Section):
+    """What a workflow may take."""
+
+    seconds: PositiveFloat = 600
+    render_seconds: PositiveFloat = 5
+    render_memory_mb: Annotated[int, Field(ge=64)] = 256
+    """Address space of the process that renders a step's templates."""
+
+
 class Settings(BaseSettings):
     """All settings of the service."""
 
@@ -197,6 +206,7 @@ class Settings(BaseSettings):
     audit: Audit = Audit()
     input: InputRules = InputRules()
     rag: Rag = Rag()
+    workflows: Workflows = Workflows()
 
     @classmethod
     def settings_customise_sources(

@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from rackwright_app.api.access import Caller, Held, documented_bearer
 from rackwright_app.api.answering import STREAMED, ChatAnswer, send_answer
-from rackwright_app.api.questions import Text, check_message
+from rackwright_app.api.questions import check_message
+from rackwright_app.texts import Text
 
 router = APIRouter(prefix="/api", tags=["chat"], dependencies=[documented_bearer])
 

@@ -12,8 +12,9 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from rackwright_app.api.access import Caller, Held, documented_bearer
 from rackwright_app.api.answering import STREAMED, GroundedAnswer, SourceFound, send_answer
-from rackwright_app.api.questions import Text, check_message
+from rackwright_app.api.questions import check_message
 from rackwright_app.database.documents import Document
+from rackwright_app.texts import Text
 
 router = APIRouter(prefix="/api/rag", tags=["documents"], dependencies=[documented_bearer])
 _DOCUMENTS = 50
