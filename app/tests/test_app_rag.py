@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import io
-import os
-import time
 import uuid
-import zipfile
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
-import docx
 import httpx
 import psycopg
 import pytest
 from app_server import RunningApp, eventually, figure
+from asking import as_user, found, send, with_store
+from document_files import docx_file, pdf_file
 from engine_double import EngineDouble, Script
 from httpx_sse import connect_sse
 from stores import ChromaServer, free_port
 
-from rackwright_app.bounded import BoundedError, run_bounded
 from rackwright_app.settings import Settings
 
 RACKS = (
@@ -40,71 +35,6 @@ def library(
     """A client of an app on each of the real stores."""
     with as_user(start_app(with_store(settings, request.param, chroma.url)), token()) as client:
         yield client
-
-
-def with_store(settings: Settings, kind: str, url: str) -> Settings:
-    changed = settings.model_dump()
-    changed["rag"]["store"] |= {"kind": kind, "url": None if kind == "pgvector" else url}
-    return Settings.model_validate(changed)
-
-
-def as_user(app: RunningApp, token: str) -> httpx.Client:
-    return httpx.Client(base_url=app.url, headers={"Authorization": f"Bearer {token}"}, timeout=30)
-
-
-def send(client: httpx.Client, name: str, content: bytes | str) -> httpx.Response:
-    data = content.encode() if isinstance(content, str) else content
-    return client.post("/api/rag/upload", files={"file": (name, data)})
-
-
-def found(client: httpx.Client, question: str, **more: object) -> list[dict[str, Any]]:
-    answer = client.post("/api/rag/search", json={"question": question, **more})
-    assert answer.status_code == 200, answer.text
-    sources: list[dict[str, Any]] = answer.json()["sources"]
-    return sources
-
-
-def docx_file(*paragraphs: str) -> bytes:
-    document = docx.Document()
-    document.add_heading(paragraphs[0], 1)
-    for paragraph in paragraphs[1:]:
-        document.add_paragraph(paragraph)
-    table = document.add_table(1, 2)
-    table.rows[0].cells[0].text, table.rows[0].cells[1].text = "serial", "SN-4711"
-    packed = io.BytesIO()
-    document.save(packed)
-    return packed.getvalue()
-
-
-def pdf_file(*pages: str) -> bytes:
-    """The smallest PDF that says something on each page."""
-    objects = [b"<</Type/Catalog/Pages 2 0 R>>", b""]
-    kids = []
-    for text in pages:
-        stream = f"BT /F1 12 Tf 72 720 Td ({text}) Tj ET".encode()
-        kids.append(f"{len(objects) + 1} 0 R")
-        objects.append(
-            f"<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Contents {len(objects) + 2} 0 R"
-            "/Resources<</Font<</F1<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>>>>>>>".encode()
-        )
-        objects.append(b"<</Length %d>>stream\n%s\nendstream" % (len(stream), stream))
-    objects[1] = f"<</Type/Pages/Kids[{' '.join(kids)}]/Count {len(kids)}>>".encode()
-    body, places = b"%PDF-1.4\n", []
-    for number, each in enumerate(objects, 1):
-        places.append(len(body))
-        body += b"%d 0 obj\n%s\nendobj\n" % (number, each)
-    table = b"".join(b"%010d 00000 n \n" % place for place in places)
-    head = b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1)
-    return (
-        body
-        + head
-        + table
-        + b"trailer<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF"
-        % (
-            len(objects) + 1,
-            len(body),
-        )
-    )
 
 
 def test_a_document_is_taken_in_found_cited_and_removed(library: httpx.Client, engine: EngineDouble) -> None:
@@ -205,119 +135,6 @@ def test_a_cross_encoder_decides_where_there_is_one(
         engine.rerank = None
         assert "eighteen" in found(client, "Which degrees does the cold aisle hold?")[0]["text"]
         assert figure("rerank_fallbacks_total") == before + 1
-
-
-def bomb() -> bytes:
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("[Content_Types].xml", "<Types/>")
-        archive.writestr("word/document.xml", b"0" * 150_000_000)
-    return packed.getvalue()
-
-
-def traversal() -> bytes:
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        for name in ("[Content_Types].xml", "word/document.xml", "../../../../etc/cron.d/evil"):
-            archive.writestr(name, "x")
-    return packed.getvalue()
-
-
-def entities() -> bytes:
-    """A DOCX whose text is an external entity, the classic way to read a server's files."""
-    source, packed = zipfile.ZipFile(io.BytesIO(docx_file("Head", "MARK"))), io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        for entry in source.infolist():
-            data = source.read(entry)
-            if entry.filename == "word/document.xml":
-                data = data.replace(b"MARK", b"&leak;")
-                data = data.replace(b"?>", b'?><!DOCTYPE d [<!ENTITY leak SYSTEM "file:///etc/passwd">]>', 1)
-            archive.writestr(entry, data)
-    return packed.getvalue()
-
-
-REFUSED: dict[str, tuple[str, Callable[[], bytes], int, str]] = {
-    "no kind we take": ("run.exe", lambda: b"MZ", 415, "document_kind"),
-    "a picture called a PDF": ("photo.pdf", lambda: b"\x89PNG\r\n", 415, "document_kind"),
-    "a program called a text": ("run.txt", lambda: b"\x7fELF\0\0", 415, "document_kind"),
-    "nothing in it": ("empty.txt", lambda: b"", 422, "document_empty"),
-    "signs alone": ("dashes.md", lambda: b"--- *** ---", 422, "document_empty"),
-    "a zip bomb": ("bomb.docx", bomb, 422, "document_bomb"),
-    "a way out of the archive": ("path.docx", traversal, 422, "document_broken"),
-    "an archive of something else": ("other.docx", lambda: b"PK\x03\x04 and more", 422, "document_broken"),
-    "a broken PDF": ("broken.pdf", lambda: b"%PDF-1.7 and nothing more", 422, "document_broken"),
-}
-
-
-@pytest.mark.parametrize("case", REFUSED)
-def test_refused_uploads(client: httpx.Client, case: str) -> None:
-    name, make, status, code = REFUSED[case]
-    before = figure("uploads_total", outcome="refused")
-    began = time.monotonic()
-    answer = send(client, name, make())
-    assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
-    assert time.monotonic() - began < 10
-    assert figure("uploads_total", outcome="refused") == before + 1
-    assert client.get("/api/rag/documents").json() == {"documents": []}
-
-
-def test_an_entity_of_a_document_reads_no_file(client: httpx.Client) -> None:
-    answer = send(client, "leak.docx", entities())
-    assert answer.status_code in {201, 422}
-    if answer.status_code == 201:
-        assert "root:" not in str(found(client, "Head root bin daemon", threshold=0))
-
-
-@pytest.mark.parametrize(
-    ("given", "shown"),
-    [
-        ("../../etc/passwd.txt", "passwd.txt"),
-        ("C:\\Users\\li\\plan.md", "plan.md"),
-        ("a\r\nSet-Cookie: x.txt", "a Set-Cookie: x.txt"),
-        ("\u202egpj.txt", "gpj.txt"),
-    ],
-)
-def test_a_name_is_only_shown(client: httpx.Client, given: str, shown: str) -> None:
-    boundary = "rw"
-    name = given.replace("\\", "\\\\").replace("\r\n", "%0D%0A")
-    head = f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'
-    body = f"{head}Some words.\r\n--{boundary}--\r\n".encode()
-    answer = client.post(
-        "/api/rag/upload",
-        content=body,
-        headers={"Content-Type": f"multipart/form-data; boundary={boundary}"},
-    )
-    assert answer.status_code == 201, answer.text
-    assert answer.json()["name"] in {shown, shown.replace(" Set", "%0D%0ASet")}
-
-
-def test_limits_of_size_pages_characters_and_number(
-    settings: Settings, start_app: Callable[[Settings], RunningApp], token: Callable[..., str]
-) -> None:
-    changed = settings.model_dump()
-    changed["rag"] |= {"upload_bytes": 20_000, "pages": 2, "characters": 8_000, "documents_per_user": 1}
-    with as_user(start_app(Settings.model_validate(changed)), token()) as client:
-        assert send(client, "large.txt", "a" * 40_000).status_code == 413
-        assert (
-            send(client, "many.pdf", pdf_file("1", "2", "3")).json()["error"]["code"] == "document_too_long"
-        )
-        assert send(client, "long.txt", "word " * 2_000).json()["error"]["code"] == "document_too_long"
-        assert send(client, "one.txt", "One document.").status_code == 201
-        assert send(client, "two.txt", "Another.").json()["error"]["code"] == "too_many_documents"
-
-
-@pytest.mark.asyncio
-async def test_a_parser_that_waits_or_swells_is_ended(tmp_path: Path) -> None:
-    task = {"kind": "text", "pages": 1, "characters": 100}
-    reading, writing = os.pipe()
-    with os.fdopen(reading, "rb") as never_ends, pytest.raises(BoundedError, match="timeout"):
-        await run_bounded("rackwright_app.rag.parse", task, seconds=0.5, memory_mb=200, source=never_ends)
-    os.close(writing)
-    large = tmp_path / "large"
-    with large.open("wb") as file:
-        file.truncate(400_000_000)
-    with large.open("rb") as source, pytest.raises(BoundedError, match="memory"):
-        await run_bounded("rackwright_app.rag.parse", task, seconds=20, memory_mb=200, source=source)
 
 
 def test_away_models_and_stores_are_said_and_nothing_is_left(

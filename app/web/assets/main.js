@@ -1,0 +1,167 @@
+// Puts the page together: who is signed in, what is asked, which keys and buttons do what.
+import * as api from "./api.js";
+import * as messages from "./messages.js";
+import { listDocuments, listSessions, upload } from "./side.js";
+import { applyTheme, switchTheme } from "./theme.js";
+import { say, switchLanguage, translate } from "./words.js";
+
+const at = (id) => document.getElementById(id);
+let session = null;
+let running = null;
+
+function enter(signedIn) {
+  at("sign-in").hidden = signedIn;
+  at("app").hidden = !signedIn;
+  (signedIn ? at("message") : document.querySelector("[name=user]")).focus();
+}
+
+async function begin() {
+  enter(true);
+  newChat();
+  at("who").textContent = (await api.ask("/api/auth/me")).user;
+  const [, count] = await Promise.all([listSessions(session, open), listDocuments()]);
+  at("grounded").checked = count > 0;
+}
+
+function newChat() {
+  running?.abort();
+  session = null;
+  messages.welcome();
+  menu(false);
+  at("message").focus();
+}
+
+async function open(id) {
+  running?.abort();
+  const found = await api.ask(`/api/sessions/${id}`);
+  session = id;
+  messages.show(found.messages);
+  menu(false);
+  await listSessions(session, open);
+}
+
+async function ask(text) {
+  const grounded = at("grounded").checked;
+  messages.add("user", text);
+  const answer = messages.add("assistant");
+  answer.wait(true);
+  busy(true);
+  running = new AbortController();
+  let sources = null;
+  try {
+    const body = grounded ? { question: text } : { message: text };
+    if (session) body.session = session;
+    const path = grounded ? "/api/rag/query" : "/api/chat";
+    const got = await api.request(path, api.json(body, { signal: running.signal }));
+    if (!got.ok) throw new api.ApiFailure(got.status, "", (await got.json()).error.message);
+    for await (const [name, data] of api.events(got)) {
+      if (name === "session") session = data.session;
+      else if (name === "sources") sources = data.sources;
+      else if (name === "token") answer.append(data.text);
+      else if (name === "error") throw new api.ApiFailure(0, data.code, data.message);
+      else if (name === "done" && data.finish_reason === "no_sources") answer.note(say("noSources"));
+    }
+    answer.finish(sources);
+  } catch (error) {
+    answer.wait(false);
+    if (error.name === "AbortError") answer.note(say("interrupted"));
+    else if (error.status !== 401) {
+      const reason = error instanceof api.ApiFailure ? error.message : say("offline");
+      answer.note(say("failed", { reason }), true);
+    }
+  } finally {
+    busy(false);
+    running = null;
+    listSessions(session, open).catch(() => {});
+  }
+}
+
+function busy(is) {
+  at("send").hidden = is;
+  at("stop").hidden = !is;
+}
+
+function menu(shown) {
+  at("side").classList.toggle("open", shown);
+  document.querySelector('[data-action="menu"]').setAttribute("aria-expanded", String(shown));
+}
+
+const actions = {
+  language: () => {
+    switchLanguage();
+    translate();
+    if (!at("app").hidden) {
+      if (!session) messages.welcome();
+      listSessions(session, open);
+      listDocuments();
+    }
+  },
+  theme: switchTheme,
+  menu: () => menu(!at("side").classList.contains("open")),
+  new: newChat,
+  stop: () => running?.abort(),
+  upload: () => at("file").click(),
+  "sign-out": async () => {
+    running?.abort();
+    await api.signOut();
+    messages.show([]);
+    enter(false);
+  },
+};
+
+document.addEventListener("click", (event) => {
+  actions[event.target.closest("[data-action]")?.dataset.action]?.();
+});
+
+at("sign-in-form").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const form = event.target;
+  at("sign-in-error").textContent = "";
+  try {
+    await api.signIn(form.user.value, form.password.value);
+    form.reset();
+    await begin();
+  } catch (error) {
+    const told = { 401: "wrongPassword", 429: "tooManyTries" }[error.status];
+    at("sign-in-error").textContent = told ? say(told) : error.message || say("offline");
+  }
+});
+
+at("ask").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const text = at("message").value.trim();
+  if (!text || running) return;
+  at("message").value = "";
+  ask(text);
+});
+
+at("message").addEventListener("keydown", (event) => {
+  // While a word is being composed (Chinese input), Enter belongs to the input method.
+  if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+    event.preventDefault();
+    at("ask").requestSubmit();
+  }
+});
+
+at("file").addEventListener("change", async (event) => {
+  const [file] = event.target.files;
+  event.target.value = "";
+  if (file && (await upload(file))) at("grounded").checked = true;
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") {
+    if (at("side").classList.contains("open")) menu(false);
+    else running?.abort();
+  }
+});
+
+api.whenSignedOut(() => {
+  enter(false);
+  at("sign-in-error").textContent = say("expired");
+});
+
+translate();
+applyTheme();
+if (await api.renew()) await begin();
+else enter(false);
