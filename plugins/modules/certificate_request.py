@@ -54,7 +54,10 @@ options:
     suboptions:
       service: {description: Name of the service., type: str, required: true}
       owner: {description: Owner of the key., type: str, default: root}
-      group: {description: Group that may read the key; made when missing., type: str, default: root}
+      group:
+        description: Group that may read the key, made when missing; or its number, for containers.
+        type: str
+        default: root
       addresses: {description: IP addresses it is for., type: list, elements: str, default: []}
       names: {description: Host names it is for., type: list, elements: str, required: true}
       certificate: {description: The signed certificate (PEM) for the key of the call before., type: str}

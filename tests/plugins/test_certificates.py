@@ -15,6 +15,7 @@ from unittest.mock import Mock
 
 import pytest
 from ansible.errors import AnsibleActionFail
+from ansible.module_utils.rackwright.certificates import Certificates, Entry
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
@@ -306,3 +307,10 @@ def test_the_wrong_passphrase_is_refused_with_a_hint(run: Run, tmp_path: Path) -
     assert result["failed"]
     assert "does not open" in result["msg"]
     assert "hint:" in result["msg"]
+
+
+def test_a_group_may_be_the_number_of_a_container(tmp_path: Path) -> None:
+    store = Certificates(tmp_path, "", 30, check=False)
+    assert store._ids("root", "60610") == (0, 60610)
+    entry = Entry("qdrant", "root", "60610", frozenset(), frozenset())
+    assert store.looked_at([entry], str(tmp_path))["groups"] == []

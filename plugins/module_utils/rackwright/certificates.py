@@ -88,7 +88,7 @@ class Certificates:
             "paths": [str(path) for path in (self.directory / "ca.pem", Path(metrics) / METRICS, *paths)],
             "places": [str(path) for path in (*folders, metrics)],
             "users": sorted({"root", *(entry.owner for entry in entries)}),
-            "groups": sorted({entry.group for entry in entries}),
+            "groups": sorted({entry.group for entry in entries if not entry.group.isdigit()}),
         }
 
     def write_ca(self) -> None:
@@ -216,6 +216,9 @@ class Certificates:
                 raise CertificateError(
                     f"there is no user {owner}: install the service's package, or let root own the key"
                 ) from None
+        if group.isdigit():
+            # Of a container, whose numbers need no name on the host.
+            return uid, int(group)
         try:
             gid = grp.getgrnam(group).gr_gid
         except KeyError:

@@ -2,7 +2,7 @@
 
     python tests/doubles/engines/build.py DIRECTORY
 
-writes DIRECTORY/engine-doubles.tar.gz, and DIRECTORY/doubles.yml with the image (name, archive, image_id,
+writes DIRECTORY/engines-doubles.tar.gz, and DIRECTORY/doubles.yml with the image (name, archive, image_id,
 sha256) and the models of the tests: a GGUF file, and a directory as vLLM reads it. The image is labelled as
 one of doubles; each engine's role starts in it what it would start in the engine's own image.
 """
@@ -44,17 +44,17 @@ MODEL = "/var/lib/rackwright/models/served-double"
 VLLM_CONFIG = {"architectures": ["Double"], "max_position_embeddings": 4096, "num_attention_heads": 8}
 
 
-def base_recipe() -> Recipe:
+def base_recipe(packages: tuple[str, ...] = ("python3",)) -> Recipe:
     """Return the recipe of the image's system: Debian with Python, for all doubles."""
     return Recipe(
         name="engine-double",
         release=RELEASE,
         architecture=architecture(),
         sources=sources_of(RELEASE, find_mirror()),
-        packages=("python3",),
+        packages=packages,
         files=(
             ImageFile(
-                "/etc/rackwright-double", "Doubles of model engines, for tests; no engine is in it.\n", 0o644
+                "/etc/rackwright-double", "Doubles for tests; no program of the real ones is in it.\n", 0o644
             ),
         ),
         commands=("rm -rf /var/cache/* /var/lib/apt /var/log/* /usr/share/bash-completion",),
@@ -106,9 +106,15 @@ def add_to(system: Path, files: dict[str, tuple[bytes, int]]) -> None:
             archive.addfile(member, io.BytesIO(content))
 
 
-def build(target: Path) -> dict[str, object]:
-    """Make the image unless one of the same content is in the cache; returns what a role is told of it."""
-    recipe, files = base_recipe(), added_files()
+def build(target: Path, kind: str, recipe: Recipe, files: dict[str, tuple[bytes, int]]) -> dict[str, object]:
+    """Make the image unless one of the same content is in the cache; returns what a role is told of it.
+
+    Args:
+        target: Where its archive goes.
+        kind: Whose doubles they are.
+        recipe: Of its system.
+        files: What comes on top: path -> content and mode.
+    """
     material = json.dumps(
         [
             recipe.digest,
@@ -116,10 +122,10 @@ def build(target: Path) -> dict[str, object]:
         ]
     )
     digest = hashlib.sha256(material.encode()).hexdigest()[:12]
-    kept = cache_directory("artifacts") / f"engine-doubles-{digest}.tar.gz"
+    kept = cache_directory("artifacts") / f"{kind}-doubles-{digest}.tar.gz"
     described = kept.with_suffix("").with_suffix(".json")
-    name = f"rackwright/double-engines:{digest}"
-    with exclusive("engine-doubles"):
+    name = f"rackwright/double-{kind}:{digest}"
+    with exclusive(f"{kind}-doubles"):
         if not (kept.is_file() and described.is_file()):
             with tempfile.TemporaryDirectory(prefix="build-", dir=cache_directory("images")) as work:
                 system, draft = Path(work) / "system.tar", Path(work) / "image.tar.gz"
@@ -131,7 +137,7 @@ def build(target: Path) -> dict[str, object]:
                 add_to(system, files)
                 config = {
                     "Env": ["PATH=/usr/bin:/bin"],
-                    "Labels": {"rackwright.image": "double", "rackwright.double": "engines"},
+                    "Labels": {"rackwright.image": "double", "rackwright.double": kind},
                 }
                 written = write_image(system, draft, name, recipe.architecture, config, CREATED)
                 shutil.move(draft, kept)
@@ -142,7 +148,7 @@ def build(target: Path) -> dict[str, object]:
                 "package_version": "double",
             }
             described.write_text(json.dumps(image), encoding="utf-8")
-        archive = target / "engine-doubles.tar.gz"
+        archive = target / f"{kind}-doubles.tar.gz"
         archive.unlink(missing_ok=True)
         shutil.copyfile(kept, archive)
     return {**json.loads(described.read_text(encoding="utf-8")), "archive": str(archive)}
@@ -171,7 +177,8 @@ def main() -> None:
     """Write everything into the directory that is named."""
     target = Path(sys.argv[1]).resolve()
     target.mkdir(parents=True, exist_ok=True)
-    document = {"image": build(target), "models": models(target)}
+    image = build(target, "engines", base_recipe(), added_files())
+    document = {"image": image, "models": models(target)}
     (target / "doubles.yml").write_text("---\n" + yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
 
 

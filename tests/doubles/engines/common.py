@@ -1,4 +1,4 @@
-"""What the doubles of the engines share: HTTP, streams, and the list of what the engine documents.
+"""What the doubles share: HTTP, streams, and the list of what the program documents.
 
 A double is no engine. It answers as the engine's API does, and it is as strict as the engine about what it
 is given: an argument or a variable that the engine does not document ends it, and so does a model that is
@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import signal
+import ssl
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -181,6 +182,10 @@ class Handler(BaseHTTPRequestHandler):
         """Answer."""
         self._answer("POST")
 
+    def do_PUT(self) -> None:
+        """Answer."""
+        self._answer("PUT")
+
     def do_DELETE(self) -> None:
         """Answer."""
         self._answer("DELETE")
@@ -195,6 +200,11 @@ class Handler(BaseHTTPRequestHandler):
 
     def allowed(self, path: str) -> None:
         """Refuse callers without a key; engines that have one replace it."""
+
+    def unread(self, path: str) -> bool:
+        """Tell whether a request's body is no JSON (a file), which who answers reads."""
+        kind = self.headers.get("Content-Type") or ""
+        return path.startswith("/api/blobs/") or kind.startswith("multipart/form-data")
 
     def read_body(self) -> Json:
         """Return the request's JSON."""
@@ -231,8 +241,7 @@ class Handler(BaseHTTPRequestHandler):
         try:
             self.allowed(path)
             found = self.find(method, path) or _not_found
-            # What is no JSON (a file) is read by who answers.
-            body = {} if path.startswith("/api/blobs/") else self.read_body()
+            body = {} if self.unread(path) else self.read_body()
             answer = found(self, body)
             if answer is not None:
                 self.send(200, answer)
@@ -246,9 +255,19 @@ def _not_found(handler: Handler, _: Json) -> None:
     raise RefusedError(404, {"error": f"{handler.command} {handler.path} not found"})
 
 
-def serve(handler: type[Handler], port: int, host: str = "0.0.0.0") -> None:  # noqa: S104 - in a container
-    """Serve until asked to stop; answers that run are finished first."""
+def serve(
+    handler: type[Handler],
+    port: int,
+    host: str = "0.0.0.0",  # noqa: S104 - in a container
+    tls: tuple[str, str] | None = None,
+) -> None:
+    """Serve until asked to stop; answers that run are finished first. `tls`: files of certificate and key."""
     server = ThreadingHTTPServer((host, port), handler)
+    if tls is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*tls)
+        # The handshake is the connection's own thread's: a client that says nothing holds up nobody.
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     server.daemon_threads = False
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: threading.Thread(target=server.shutdown).start())

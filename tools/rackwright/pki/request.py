@@ -33,7 +33,7 @@ class RequestedCertificate(BaseModel):
     Attributes:
         service: The catalogue's name of the service; names the directory on the host.
         owner: User that owns the key.
-        group: Group that may read the key.
+        group: Group that may read the key; or its number, for a container.
         addresses: IP addresses in the certificate.
         names: Host names in the certificate; the first is its common name.
     """
@@ -42,7 +42,7 @@ class RequestedCertificate(BaseModel):
 
     service: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     owner: str = Field(default="root", pattern=r"^[a-z_][a-z0-9_-]*$")
-    group: str = Field(default="root", pattern=r"^[a-z_][a-z0-9_-]*$")
+    group: str = Field(default="root", pattern=r"^([a-z_][a-z0-9_-]*|[1-9][0-9]*)$")
     addresses: tuple[Annotated[str, AfterValidator(_address)], ...] = ()
     names: tuple[Annotated[str, AfterValidator(_host_name)], ...] = Field(min_length=1)
 
