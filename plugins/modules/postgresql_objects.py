@@ -11,6 +11,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.rackwright.postgresql import PostgresqlError, Server, running_server
+from ansible.module_utils.rackwright.postgresql_jobs import DATABASE, JOBS, plan_extension, plan_jobs
 from ansible.module_utils.rackwright.postgresql_plan import (
     EXTENSIONS,
     Change,
@@ -52,6 +53,11 @@ options:
       name: {description: Name., type: str, required: true}
       password: {description: Password in printable ASCII., type: str, required: true}
       connection_limit: {description: Most connections at a time, -1 for no limit., type: int, default: -1}
+      member_of:
+        description: Roles whose rights it has; others are taken away.
+        type: list
+        elements: str
+        default: []
   databases:
     description: Databases; nobody but the owner and those granted may connect.
     type: list
@@ -61,6 +67,19 @@ options:
       name: {description: Name., type: str, required: true}
       owner: {description: A role of O(roles) or one that exists., type: str, required: true}
       extensions: {description: Extensions to create in it., type: list, elements: str, default: []}
+  jobs:
+    description:
+      - Jobs that pg_cron runs. Their names get a prefix of ours; one of ours that is not listed is removed.
+      - pg_cron must be among the preloaded libraries.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name: {description: Name., type: str, required: true}
+      schedule: {description: When, as cron has it., type: str, required: true}
+      database: {description: Where it runs., type: str, required: true}
+      role: {description: Who runs it., type: str, required: true}
+      command: {description: SQL., type: str, required: true}
   foreseen:
     description: Configuration files that a run in check mode would have written, by path; set by the action.
     type: dict
@@ -183,7 +202,7 @@ def converge(module: Any, params: dict[str, Any]) -> dict[str, Any]:  # noqa: AN
         if (Path(params["data_directory"]) / "postmaster.opts").exists():
             # It has served before: what is in it cannot be asked while it is down, and is not presumed lost.
             return result(params, [], [], 0) | {"unasked": f"{params['unit']} does not run"}
-        changes = plan(params, {"roles": {}, "databases": {}}, {})
+        changes = [*plan(params, {"roles": {}, "databases": {}}, {}), *plan_jobs(params["jobs"], [])]
         return result(params, changes, [], 0)
     state = settled_state(server, params)
     pending: list[str] = state["pending"]
@@ -200,10 +219,20 @@ def converge(module: Any, params: dict[str, Any]) -> dict[str, Any]:  # noqa: AN
         for database in params["databases"]
         if database["name"] in state["databases"] and database["extensions"]
     }
-    changes = plan(params, state, extensions)
+    changes = [*plan(params, state, extensions), *job_changes(server, params)]
     if not module.check_mode:
         apply(server, changes)
     return result(params, changes, pending, state["version"], seconds)
+
+
+def job_changes(server: Server, params: dict[str, Any]) -> list[Change]:
+    """Say what pg_cron and its jobs need; a cluster that never had any is left without it."""
+    there = server.ask(EXTENSIONS, DATABASE)
+    extension = plan_extension(there)
+    if extension is not None and not params["jobs"]:
+        return []
+    jobs: list[Change] = plan_jobs(params["jobs"], [] if extension else server.ask(JOBS, DATABASE))
+    return [*([extension] if extension else []), *jobs]
 
 
 def result(
@@ -229,7 +258,10 @@ def main() -> None:
         "name": {"type": "str", "required": True},
         "password": {"type": "str", "required": True, "no_log": True},
         "connection_limit": {"type": "int", "default": -1},
+        "member_of": {"type": "list", "elements": "str", "default": []},
     }
+    options = ("name", "schedule", "database", "role", "command")
+    job = {name: {"type": "str", "required": True} for name in options}
     database = {
         "name": {"type": "str", "required": True},
         "owner": {"type": "str", "required": True},
@@ -242,6 +274,7 @@ def main() -> None:
             "unit": {"type": "str", "required": True},
             "roles": {"type": "list", "elements": "dict", "default": [], "options": role},
             "databases": {"type": "list", "elements": "dict", "default": [], "options": database},
+            "jobs": {"type": "list", "elements": "dict", "default": [], "options": job},
             "foreseen": {"type": "dict", "default": {}},
         },
         supports_check_mode=True,

@@ -36,13 +36,13 @@ RFC_VERIFIER = (
 
 
 def wanted(**changes: Value) -> dict[str, Value]:
-    role = {"name": "app", "password": PASSWORD, "connection_limit": 20}
+    role = {"name": "app", "password": PASSWORD, "connection_limit": 20, "member_of": []}
     database = {"name": "ai_platform", "owner": "app", "extensions": ["pg_stat_statements"]}
     return {"roles": [role], "databases": [database]} | changes
 
 
 def present(**changes: Value) -> dict[str, Value]:
-    role = {"password": new_verifier(PASSWORD), "limit": 20, "login": True}
+    role = {"password": new_verifier(PASSWORD), "limit": 20, "login": True, "member_of": []}
     return {
         "version": 170011,
         "loaded": 4e9,
@@ -92,7 +92,7 @@ def test_all_that_is_missing_comes_in_an_order_that_works() -> None:
 
 
 def test_a_new_password_changes_that_one_thing() -> None:
-    roles = {"app": {"password": new_verifier("another"), "limit": 20, "login": True}}
+    roles = {"app": {"password": new_verifier("another"), "limit": 20, "login": True, "member_of": []}}
     extensions = {"ai_platform": ["pg_stat_statements"]}
     (change,) = plan(wanted(), present(roles=roles), extensions)
     assert (change.name, change.actions) == ("app", ("password changed",))

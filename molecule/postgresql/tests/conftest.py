@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import testinfra
+from testinfra.backend.base import CommandResult
 from testinfra.host import Host
 
 from rackwright.site.inventory import Inventory, load_inventory
@@ -17,6 +18,7 @@ from rackwright.site.load import site_of
 from rackwright.sizing.host import ServiceSizing
 from rackwright.sizing.report import size_site
 
+CA = "/etc/rackwright/tls/ca.pem"
 SOURCES = [Path(source) for source in os.environ["RACKWRIGHT_INVENTORY"].split(":")]
 
 
@@ -100,3 +102,23 @@ def holders(data: Host) -> Callable[..., list[str]]:
         return list(data.run(listing).stdout.split())
 
     return found
+
+
+@pytest.fixture
+def psql(client: Host, variables: Mapping[str, Any]) -> Callable[..., CommandResult]:
+    """Connects from app1 over the network."""
+
+    def connected(sql: str = "SELECT 1", password: str = "", **options: str) -> CommandResult:
+        values = {
+            "host": variables["ansible_host"],
+            "dbname": "ai_platform",
+            "user": "ai_platform",
+            "sslmode": "verify-full",
+            "sslrootcert": CA,
+            "connect_timeout": "5",
+        }
+        given = " ".join(f"{name}={value}" for name, value in (values | options).items())
+        secret = password or variables["vault_postgresql_app_password"]
+        return client.run("PGPASSWORD=%s psql -X -A -t -c %s %s", secret, sql, given)
+
+    return connected

@@ -20,27 +20,6 @@ from rackwright.sizing.host import ServiceSizing
 PROJECT = Path(__file__).resolve().parents[3]
 Ask = Callable[..., str]
 Connect = Callable[..., CommandResult]
-CA = "/etc/rackwright/tls/ca.pem"
-
-
-@pytest.fixture
-def psql(client: Host, variables: Mapping[str, Any]) -> Connect:
-    """Connects from app1 over the network."""
-
-    def connected(sql: str = "SELECT 1", password: str = "", **options: str) -> CommandResult:
-        values = {
-            "host": variables["ansible_host"],
-            "dbname": "ai_platform",
-            "user": "ai_platform",
-            "sslmode": "verify-full",
-            "sslrootcert": CA,
-            "connect_timeout": "5",
-        }
-        given = " ".join(f"{name}={value}" for name, value in (values | options).items())
-        secret = password or variables["vault_postgresql_app_password"]
-        return client.run("PGPASSWORD=%s psql -X -A -t -c %s %s", secret, sql, given)
-
-    return connected
 
 
 def test_show_equals_what_was_sized(ask: Ask, sized: dict[str, ServiceSizing]) -> None:

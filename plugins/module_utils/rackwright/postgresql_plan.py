@@ -30,7 +30,7 @@ def check_names(params: dict[str, Any]) -> None:
     """Refuse names and passwords that PostgreSQL's tools read in two ways."""
     for kind in ("roles", "databases"):
         for item in params[kind]:
-            for name in (item["name"], item.get("owner") or item["name"]):
+            for name in (item["name"], item.get("owner") or item["name"], *item.get("member_of", ())):
                 if not is_name(name):
                     raise PostgresqlError(
                         f"postgresql_{kind}: the name {name!r} must be lower case letters, digits, _ and -, "
@@ -42,7 +42,10 @@ def check_names(params: dict[str, Any]) -> None:
 
 
 def state_query(params: dict[str, Any]) -> str:
-    """Return the query for everything that is known without entering a database."""
+    """Return the query for everything that is known without entering a database.
+
+    A setting that left the files and waits for a restart is an error of no file: `pending` has it.
+    """
     roles = ", ".join(literal(role["name"]) for role in params["roles"]) or "NULL"
     databases = ", ".join(literal(database["name"]) for database in params["databases"]) or "NULL"
     return f"""
@@ -55,9 +58,12 @@ SELECT json_build_object(
         WHERE error IS NOT NULL
       UNION ALL SELECT concat_ws(' ', f.sourcefile, f.sourceline, f.name, f.error) FROM pg_file_settings f
         LEFT JOIN pg_settings s USING (name)
-        WHERE f.error IS NOT NULL AND NOT coalesce(s.pending_restart, false)) AS errors),
+        WHERE f.error IS NOT NULL AND f.sourcefile IS NOT NULL
+          AND NOT coalesce(s.pending_restart, false)) AS errors),
   'roles', (SELECT coalesce(json_object_agg(rolname, json_build_object(
-      'password', rolpassword, 'limit', rolconnlimit, 'login', rolcanlogin)), '{{}}')
+      'password', rolpassword, 'limit', rolconnlimit, 'login', rolcanlogin, 'member_of', (
+        SELECT coalesce(json_agg(g.rolname ORDER BY g.rolname), '[]') FROM pg_auth_members m
+          JOIN pg_authid g ON g.oid = m.roleid WHERE m.member = pg_authid.oid))), '{{}}')
     FROM pg_authid WHERE rolname IN ({roles})),
   'databases', (SELECT coalesce(json_object_agg(datname, json_build_object(
       'owner', pg_get_userbyid(datdba),
@@ -77,7 +83,7 @@ def plan_role(wanted: dict[str, Any], present: dict[str, Any] | None) -> Change 
     if present is None:
         password = literal(new_verifier(wanted["password"]))
         sql = f"CREATE ROLE {who} LOGIN CONNECTION LIMIT {int(limit)} PASSWORD {password};"
-        return Change("role", name, ("created",), (sql,))
+        return Change("role", name, ("created",), (sql, *_grants(who, wanted["member_of"])))
     actions: list[str] = []
     sql_list: list[str] = []
     if not same_password(wanted["password"], present["password"]):
@@ -86,10 +92,19 @@ def plan_role(wanted: dict[str, Any], present: dict[str, Any] | None) -> Change 
     if present["limit"] != limit:
         actions.append(f"connection_limit {present['limit']} -> {limit}")
         sql_list.append(f"ALTER ROLE {who} CONNECTION LIMIT {int(limit)};")
+    missing = sorted(set(wanted["member_of"]) - set(present["member_of"]))
+    surplus = sorted(set(present["member_of"]) - set(wanted["member_of"]))
+    actions += [f"granted {group}" for group in missing] + [f"revoked {group}" for group in surplus]
+    sql_list += _grants(who, missing)
+    sql_list += [f"REVOKE {identifier(group)} FROM {who};" for group in surplus]
     if not present["login"]:
         actions.append("login allowed")
         sql_list.append(f"ALTER ROLE {who} LOGIN;")
     return Change("role", name, tuple(actions), tuple(sql_list)) if actions else None
+
+
+def _grants(who: str, groups: list[str]) -> list[str]:
+    return [f"GRANT {identifier(group)} TO {who};" for group in groups]
 
 
 def plan_database(wanted: dict[str, Any], present: dict[str, Any] | None) -> Change | None:

@@ -95,6 +95,7 @@ def host_plan(
             for name, service in services.items()
             if service.certificate is not None
         ],
+        "retention": dict(intent.retention) if intent is not None else {},
         "budget": sizing.budget_dict(),
         "settings": sizing.settings_dict(),
         "health": [_health(site, here, name, service) for name, service in services.items()],

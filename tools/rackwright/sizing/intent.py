@@ -23,6 +23,7 @@ class Intent:
         shares: weight of a service among its neighbours; one that is not named has the catalogue's.
         engine: what serves the models where a host does not say; empty without a tier.
         choices: what a site takes that does not say it, by variable (vector_store).
+        retention: how long things are kept, in days (conversations_days, …).
     """
 
     tier: str = "none"
@@ -33,6 +34,7 @@ class Intent:
     shares: Mapping[str, int] = field(default_factory=dict)
     engine: str = ""
     choices: Mapping[str, str] = field(default_factory=dict)
+    retention: Mapping[str, int] = field(default_factory=dict)
 
 
 def intent_of(tier: Tier, name: str = "") -> Intent:
@@ -46,4 +48,5 @@ def intent_of(tier: Tier, name: str = "") -> Intent:
         shares=dict(tier.shares),
         engine=tier.inference.engine,
         choices={"vector_store": tier.vector_store},
+        retention=tier.retention.model_dump(),
     )
