@@ -13,7 +13,6 @@ from ansible.errors import AnsibleActionFail
 from ansible.utils.display import Display
 
 from rackwright.errors import RackwrightError
-from rackwright.models.store.places import build_of, check_licence
 from rackwright.remote.resident import ResidentModules
 from rackwright.site.plain import plain
 
@@ -169,6 +168,9 @@ def builds_of(arguments: dict[str, Any]) -> list[dict[str, Any]]:
         return []
     found = []
     for wish in arguments.get("wanted") or ():
+        # Not before a model is asked for: a run that brings none does without.
+        from rackwright.models.store.places import build_of, check_licence  # noqa: PLC0415
+
         build = build_of(str(wish["model"]), wish.get("quantisation"), arguments.get("places") or ())
         check_licence(build, arguments.get("accept_licences") or ())
         found.append(build)

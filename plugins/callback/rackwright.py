@@ -6,7 +6,7 @@ from typing import Any
 
 from ansible.plugins.callback import CallbackBase
 
-from rackwright.remote import compiled, here, trust
+from rackwright.remote import compiled, here, merged, trust
 
 DOCUMENTATION = r"""
 ---
@@ -31,6 +31,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible ships no ty
         trust.hear()
         here.install()
         compiled.install()
+        merged.install()
 
     def v2_runner_on_ok(self, result: Any) -> None:  # noqa: ANN401
         """Doubt a host that something was changed on."""

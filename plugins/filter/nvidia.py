@@ -6,17 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from pydantic import TypeAdapter, ValidationError
 
-from rackwright.compatibility.load import load_compatibility
-from rackwright.drivers.choose import choose_driver
-from rackwright.drivers.plan import Running, Wishes
-from rackwright.drivers.sources import load_sources
 from rackwright.errors import RackwrightError
-from rackwright.hardware.model import Hardware
 from rackwright.site.plain import plain
-
-_HARDWARE = TypeAdapter(Hardware)
 
 
 def driver_plan(
@@ -38,10 +30,19 @@ def driver_plan(
     Raises:
         AnsibleFilterError: Facts of the wrong shape.
     """
+    # Ansible imports the filters of all files for any one of them, and few sites have GPUs.
+    from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415
+
+    from rackwright.compatibility.load import load_compatibility  # noqa: PLC0415
+    from rackwright.drivers.choose import choose_driver  # noqa: PLC0415
+    from rackwright.drivers.plan import Running, Wishes  # noqa: PLC0415
+    from rackwright.drivers.sources import load_sources  # noqa: PLC0415
+    from rackwright.hardware.model import Hardware  # noqa: PLC0415
+
     told = plain(state)
     given = {key: value for key, value in plain(wishes).items() if value not in {None, "", 0, "auto"}}
     try:
-        machine = _HARDWARE.validate_python(_with(plain(hardware), told))
+        machine = TypeAdapter(Hardware).validate_python(_with(plain(hardware), told))
         running = Running(
             module=told["module"],
             flavour=told.get("flavour"),

@@ -21,7 +21,7 @@ from ansible.plugins.loader import action_loader, get_plugin_loader_namespace
 from ansible.plugins.strategy import StrategyBase
 from ansible.release import __version__ as ansible_version
 
-from rackwright.remote import trust
+from rackwright.remote import passing, trust, ways
 from rackwright.remote.resident import ResidentModules
 
 VERSION = "2.19."
@@ -29,6 +29,8 @@ VERSION = "2.19."
 _LOOKING = frozenset(
     {"find", "gather_facts", "include_role", "include_tasks", "ping", "setup", "slurp", "stat", "wait_for"}
 )
+# The executor only reads what is to be included; the strategy includes it.
+_INCLUDES = frozenset({"ansible.builtin.include_role", "ansible.builtin.include_tasks"})
 _elsewhere = StrategyBase._queue_task  # noqa: SLF001 - what every strategy hands a task to a process with
 
 
@@ -36,6 +38,7 @@ def install() -> None:
     """Let every strategy of this process try its tasks here first."""
     if ansible_version.startswith(VERSION):
         StrategyBase._queue_task = _TryingHere._queue_task  # noqa: SLF001 - as above
+        passing.install()
 
 
 class _Calls:
@@ -51,6 +54,22 @@ class _Calls:
 
 class _Executor(TaskExecutor):  # type: ignore[misc]  # Ansible ships no types
     """Ansible's executor, up to the point where it would need a host."""
+
+    _settings: ways.Settings | None = None
+    _ready = False
+
+    def _get_connection(self, cvars: Any, templar: Any, current_connection: str) -> Any:  # noqa: ANN401 - as above
+        self._settings = ways.settings_of(self._task, cvars)
+        connection = ways.connection_of(self._settings)
+        self._ready = connection is not None
+        return connection or super()._get_connection(cvars, templar, current_connection)
+
+    def _set_connection_options(self, variables: Any, templar: Any) -> Any:  # noqa: ANN401 - as above
+        if self._ready:
+            return []
+        names = super()._set_connection_options(variables, templar)
+        ways.keep(self._settings, self._connection)
+        return names
 
     def _get_action_handler_with_module_context(self, templar: Any) -> Any:  # noqa: ANN401 - as above
         if not _stays_here(self._task.action, self._job_vars):
@@ -101,16 +120,18 @@ def _answer(strategy: Any, given: tuple[Any, Any, dict[str, Any], Any], calls: _
         task=copied,
         # It writes into the variables as if it were alone.
         job_vars=dict(task_vars),
-        play_context=play_context,
+        play_context=ways.Context(play_context),
         loader=strategy._loader,  # noqa: SLF001 - what Ansible gives a worker
         shared_loader_obj=get_plugin_loader_namespace(),
         final_q=calls,
         variable_manager=strategy._variable_manager,  # noqa: SLF001 - as above
     )
     try:
-        with _task.TaskContext(copied):
+        with _task.TaskContext(copied), passing.expected():
             answer = executor.run()
     except trust.HostNeededError:
+        return None
+    if answer.get("failed") and passing.is_check(task.action):
         return None
     fields = copied.dump_attrs()
     return _carried(_RawTaskResult(host=host, task=copied, return_data=answer, task_fields=fields))
@@ -136,6 +157,8 @@ def _may_run_here(task: Any, task_vars: dict[str, Any]) -> bool:  # noqa: ANN401
 
 def _stays_here(action: str, variables: dict[str, Any]) -> bool:
     """Tell whether an action needs no host, or may find out by itself that it does not (`decides_here`)."""
+    if action in _INCLUDES:
+        return True
     handler = action_loader.get(action, class_only=True)
     if not getattr(handler, "_requires_connection", True):
         return True
