@@ -1,4 +1,4 @@
-"""Gives no variables. Ansible loads this before any playbook or role, so from here on their files are read once."""
+"""Gives no variables. Ansible loads this before any playbook or role; from here on their files are kept."""
 
 from __future__ import annotations
 

@@ -130,7 +130,7 @@ def _keeping(load: _Load, kept: Kept) -> _Load:
 
 
 def _signature(path: str) -> _Signature:
-    """Return what changes with a file: number, size, both times in nanoseconds; nothing where there is none."""
+    """Return what changes with a file: number, size, both times (ns); nothing where there is none."""
     try:
         about = os.stat(path)  # noqa: PTH116 - hundreds of times in a run
     except OSError:

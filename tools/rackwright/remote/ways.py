@@ -55,6 +55,10 @@ class Context:
     def __init__(self, play_context: Any) -> None:  # noqa: ANN401 - as above
         self._of_play = play_context
 
+    def copy(self) -> Context:
+        """Give itself to each item of a loop: nothing here is changed by a task."""
+        return self
+
     def set_task_and_variable_override(self, task: Any, variables: Any, templar: Any) -> Any:  # noqa: ANN401 - as above
         """As in Ansible."""
         settings = settings_of(task, variables)
