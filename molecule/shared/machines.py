@@ -112,15 +112,12 @@ class Machines:
         }
 
     def apply(self, host: str, **extra: object) -> tuple[int, str]:
-        """Applies the role to one host as an operator does; returns the exit code and the output."""
-        command = [
-            *self._program("ansible-playbook"),
-            "playbooks/base.yml",
-            "--tags",
-            "firewall",
-            "--limit",
-            host,
-        ]
+        """Applies the firewall's role to one host as an operator does; returns exit code and output."""
+        return self.play("playbooks/base.yml", host, "--tags", "firewall", **extra)
+
+    def play(self, playbook: str, host: str, *options: str, **extra: object) -> tuple[int, str]:
+        """Runs a playbook on one host as an operator does; returns the exit code and the output."""
+        command = [*self._program("ansible-playbook"), playbook, "--limit", host, *options]
         if extra:
             command += ["-e", json.dumps(extra)]
         environment = {**os.environ, "ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg")}
@@ -131,7 +128,8 @@ class Machines:
 
     def table(self, host: str) -> str:
         """The table as the kernel has it, without packet counts."""
-        return self.inside(host, "nft -s list table inet rackwright", check=False)
+        # Without the callers that are counted, who come and go.
+        return self.inside(host, "nft -s -t list table inet rackwright", check=False)
 
     @staticmethod
     def _program(name: str) -> list[str]:

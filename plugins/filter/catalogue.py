@@ -15,11 +15,13 @@ from rackwright.catalogue.inference import serving_of
 from rackwright.catalogue.load import Catalogue, load_catalogue
 from rackwright.catalogue.plan import host_plan as plan_of
 from rackwright.catalogue.probes import probe_matrix as matrix_of
+from rackwright.catalogue.probes import tcp_ports
 from rackwright.catalogue.site import Site, place
 from rackwright.errors import RackwrightError
 from rackwright.site.plain import plain
 from rackwright.sizing.intent import Intent
 from rackwright.sizing.variables import Chosen, intent_from, machine_from, options_of
+from rackwright.zones.observe import global_addresses
 
 
 def _site(
@@ -88,6 +90,22 @@ def probe_matrix(
     ]
 
 
+def zone_targets(
+    services: Mapping[str, Any], addresses: Sequence[str], further: Sequence[Mapping[str, Any]] = ()
+) -> list[dict[str, Any]]:
+    """Return [{address, port}] for every TCP port of the catalogue on every address.
+
+    Args:
+        services: The catalogue.
+        addresses: The hosts' addresses.
+        further: What `ip -json address` said on each host: addresses that the inventory does not name.
+    """
+    told = [address for result in plain(list(further)) for address in global_addresses(result)]
+    ports = tcp_ports(load_catalogue(plain(services), {}))
+    everything = dict.fromkeys([*map(str, addresses), *told])
+    return [{"address": address, "port": port} for address in everything for port in ports]
+
+
 def site_title(name: str) -> str:
     """Return how a site is called in the names of tasks."""
     return f"the site {name}"
@@ -98,4 +116,9 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by name."""
-        return {"host_plan": host_plan, "probe_matrix": probe_matrix, "site_title": site_title}
+        return {
+            "host_plan": host_plan,
+            "probe_matrix": probe_matrix,
+            "site_title": site_title,
+            "zone_targets": zone_targets,
+        }

@@ -18,6 +18,7 @@ HIGHEST_PORT = 65535
 # In seconds.
 SHORTEST_ROLLBACK, LONGEST_ROLLBACK = 20, 600
 PROTOCOLS = ("tcp", "udp")
+KEYS = frozenset({"inbound", "outbound", "beside", "confined", "management_sources"})
 FAMILIES = ((4, "ip", "ipv4_addr"), (6, "ip6", "ipv6_addr"))
 
 
@@ -151,11 +152,9 @@ def firewall_problems(rules: object, rollback_seconds: int = 45) -> list[str]:
             f"connection and the call need their time) to {LONGEST_ROLLBACK} (so long a host that is cut off "
             "stays so); write 45"
         )
-    unknown = sorted(set(rules) - {"inbound", "outbound", "management_sources"})
+    unknown = sorted(set(rules) - KEYS)
     if unknown:
-        problems.append(
-            f"firewall_rules has unknown keys {unknown}: inbound, outbound, management_sources are known"
-        )
+        problems.append(f"firewall_rules has unknown keys {unknown}: {', '.join(sorted(KEYS))} are known")
     sources = rules.get("management_sources")
     if not sources:
         problems.append(

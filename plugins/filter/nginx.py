@@ -33,6 +33,8 @@ _value:
 """
 
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
+_PATH = re.compile(r"/[A-Za-z0-9._~/-]*")
+_URL = re.compile(r"https?://[0-9a-f.:\[\]]+(/\S*)?")
 _UPSTREAM = re.compile(r"[a-z][a-z0-9_]*")
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?")
 _HIGHEST_PORT = 65535
@@ -41,7 +43,12 @@ _NUMBERS = {
     "nginx_api_rate": (1, 100_000, 100),
     "nginx_api_burst": (0, 100_000, 100),
     "nginx_chat_burst": (0, 100_000, 20),
+    "nginx_model_rate": (1, 100_000, 10),
+    "nginx_model_burst": (0, 100_000, 10),
+    "nginx_connections_per_address": (1, 100_000, 256),
     "nginx_upload_limit_mb": (1, 10_240, 50),
+    "nginx_header_timeout": (1, 600, 15),
+    "nginx_body_timeout": (1, 3_600, 30),
     "nginx_connect_timeout": (1, 600, 75),
     "nginx_read_timeout": (1, 86_400, 300),
     "nginx_hsts_seconds": (0, 63_072_000, 31_536_000),
@@ -76,17 +83,20 @@ def _files(settings: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _networks(settings: Mapping[str, Any]) -> Iterator[str]:
-    for variable in ("nginx_client_networks", "nginx_trusted_proxies"):
-        for value in settings.get(variable, []):
+    given = [("nginx_trusted_proxies", settings.get("nginx_trusted_proxies", []))]
+    given += [
+        (f"nginx_sites.{site.get('name')}{route.get('path')}.networks", route.get("networks") or [])
+        for site in settings.get("nginx_sites", [])
+        for route in site.get("routes") or []
+    ]
+    maintenance = settings.get("nginx_maintenance") or {}
+    given.append(("nginx_maintenance.except", maintenance.get("except") or []))
+    for variable, values in given:
+        for value in values:
             try:
                 ipaddress.ip_network(str(value))
             except ValueError as error:
                 yield _problem(variable, value, f"is no network ({error})", "for example 10.0.0.0/8")
-    if "nginx_client_networks" in settings and not settings["nginx_client_networks"]:
-        rule = "nobody could use the API"
-        yield _problem(
-            "nginx_client_networks", [], rule, "the networks of the users, for example [10.0.0.0/8]"
-        )
     for value in settings.get("nginx_trusted_proxies", []):
         if str(value).endswith("/0"):
             rule = "every client could claim any address and pass the allowlist"
@@ -114,16 +124,29 @@ def _sites(settings: Mapping[str, Any]) -> Iterator[str]:
     sites = settings.get("nginx_sites", [])
     names = [site.get("name") for site in sites]
     for site in sites:
-        name, upstream = site.get("name"), site.get("upstream")
+        name = site.get("name")
         if not _LABEL.fullmatch(str(name)):
             yield _problem("nginx_sites", name, "is no host name", "the first label only, for example api")
         if names.count(name) > 1:
             yield _problem("nginx_sites", name, "is there twice", "each name once")
-        if upstream is not None and upstream not in upstreams:
+        if site.get("client_certificate") and not settings.get("nginx_client_authority"):
+            rule = f"{name} asks for clients' certificates, and none could be verified"
+            yield _problem("nginx_client_authority", "", rule, "the PEM text of their authority")
+        yield from _routes(str(name), site.get("routes") or [], upstreams)
+
+
+def _routes(site: str, routes: list[Mapping[str, Any]], upstreams: Mapping[str, Any]) -> Iterator[str]:
+    places = [(route.get("path"), bool(route.get("exact"))) for route in routes]
+    for route in routes:
+        path, upstream = str(route.get("path")), route.get("upstream")
+        variable = f"nginx_sites.{site}"
+        if not _PATH.fullmatch(path):
+            yield _problem(variable, path, "is no path", "for example /api/")
+        if places.count((route.get("path"), bool(route.get("exact")))) > 1:
+            yield _problem(variable, path, "is there twice", "each path once")
+        if upstream not in upstreams:
             known = ", ".join(sorted(upstreams)) or "none"
-            yield _problem(
-                "nginx_sites", upstream, f"is no upstream of nginx_upstreams ({known})", "one of those"
-            )
+            yield _problem(variable, upstream, f"is no upstream of nginx_upstreams ({known})", "one of those")
 
 
 def _upstreams(settings: Mapping[str, Any]) -> Iterator[str]:
@@ -153,7 +176,31 @@ def _origins(settings: Mapping[str, Any]) -> Iterator[str]:
             yield _problem("nginx_cors_origins", origin, rule, "for example https://portal.example.internal")
 
 
-_CHECKS = (_numbers, _files, _networks, _listening, _sites, _upstreams, _origins)
+def _authorities(settings: Mapping[str, Any]) -> Iterator[str]:
+    acme = settings.get("nginx_acme") or {}
+    texts = {
+        "nginx_client_authority": settings.get("nginx_client_authority"),
+        "nginx_acme.authority": acme.get("authority"),
+    }
+    for variable, text in texts.items():
+        if text and "-----BEGIN CERTIFICATE-----" not in text:
+            yield _problem(variable, str(text)[:40], "holds no certificate", "the text of a PEM file")
+    directory, responder = str(acme.get("directory") or ""), str(settings.get("nginx_ocsp_responder") or "")
+    if directory and not re.fullmatch(r"https?://[^\s\"$`\\]+", directory):
+        yield _problem(
+            "nginx_acme.directory",
+            directory,
+            "is no URL",
+            "for example https://acme.example.internal/directory",
+        )
+    if re.search(r"[\s\"$`\\]", str(acme.get("email") or "")):
+        yield _problem("nginx_acme.email", acme["email"], "is no address", "for example ops@example.internal")
+    if responder and not _URL.fullmatch(responder):
+        rule = "is no URL with an address (hosts ask no resolver)"
+        yield _problem("nginx_ocsp_responder", responder, rule, "for example http://10.0.0.5/ocsp")
+
+
+_CHECKS = (_numbers, _files, _networks, _listening, _sites, _upstreams, _origins, _authorities)
 
 
 def nginx_problems(settings: Mapping[str, Any]) -> list[str]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.rackwright.nft_listing import lasting
 from ansible.module_utils.rackwright.verified import Watch
 
 DOCUMENTATION = r"""
@@ -127,7 +128,7 @@ class Firewall:
     def live(self) -> str | None:
         """The table as the kernel has it, without packet counts; None when it is not there."""
         code, out, _ = self.module.run_command([self.nft, "-s", "list", "table", *TABLE])
-        return None if code else str(out)
+        return None if code else lasting(str(out))
 
     def differences(self, live: str | None) -> list[str]:
         """What is not as it should be, in words; the rules' own reasons come first."""

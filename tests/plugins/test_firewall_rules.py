@@ -83,8 +83,8 @@ def test_every_direction_is_closed_unless_a_flow_opens_it(render: Render) -> Non
     assert accepted == [
         'ip saddr @in_database_api_tcp_5432_4 tcp dport 5432 counter accept comment "database: api"',
         'ip saddr @in_model_api_tcp_8080_4 tcp dport 8080 counter accept comment "model: api"',
-        'meta nfproto ipv4 tcp dport 443 counter accept comment "web: api"',
-        'meta nfproto ipv6 tcp dport 443 counter accept comment "web: api"',
+        'meta nfproto ipv4 tcp dport 443 counter jump flood comment "web: api"',
+        'meta nfproto ipv6 tcp dport 443 counter jump flood comment "web: api"',
     ]
     assert [line.strip() for line in chain(ruleset, "outbound").splitlines()] == [
         'ip daddr @out_cache_api_tcp_6379_4 tcp dport 6379 counter accept comment "cache: api"'

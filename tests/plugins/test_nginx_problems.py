@@ -24,7 +24,14 @@ GOOD: dict[str, Any] = {
     "nginx_upstreams": {
         "app": {"servers": [{"address": "192.0.2.2", "port": 3001}], "tls_name": "app.internal"}
     },
+    "nginx_sites": [],
 }
+ROUTE: dict[str, Any] = {"path": "/api/", "upstream": "app", "networks": ["10.0.0.0/8"]}
+
+
+def site(**changes: object) -> dict[str, Any]:
+    """The change that gives the edge one site with one route."""
+    return {"nginx_sites": [{"name": "api", "routes": [ROUTE | changes]}]}
 
 
 Problems = Callable[[Mapping[str, Any]], list[str]]
@@ -47,19 +54,25 @@ def test_the_defaults_are_sound(problems: Problems) -> None:
         ({"nginx_upload_limit_mb": "lots"}, ["nginx_upload_limit_mb", "'lots'", "whole number"]),
         ({"nginx_api_rate": True}, ["nginx_api_rate", "True"]),
         ({"nginx_read_timeout": "300; return 200"}, ["nginx_read_timeout", "whole number"]),
+        (site(networks=["10.0.0.0/33"]), ["nginx_sites.api/api/.networks", "10.0.0.0/33", "is no network"]),
+        (site(networks=["10.0.0.1/8"]), ["10.0.0.1/8", "host bits set"]),
+        (site(path="/api/; deny"), ["nginx_sites.api", "is no path"]),
         (
-            {"nginx_client_networks": ["10.0.0.0/33"]},
-            ["nginx_client_networks", "10.0.0.0/33", "is no network"],
+            {"nginx_sites": [{"name": "api", "client_certificate": True}]},
+            ["nginx_client_authority", "could be verified"],
         ),
-        ({"nginx_client_networks": ["10.0.0.1/8"]}, ["10.0.0.1/8", "host bits set"]),
-        ({"nginx_client_networks": []}, ["nginx_client_networks", "nobody could use the API"]),
+        ({"nginx_client_authority": "a text"}, ["nginx_client_authority", "no certificate"]),
+        ({"nginx_acme": {"directory": "acme.example"}}, ["nginx_acme.directory", "no URL"]),
+        ({"nginx_acme": {"directory": "https://a/$(id)"}}, ["nginx_acme.directory", "no URL"]),
+        ({"nginx_ocsp_responder": "http://ocsp.example"}, ["nginx_ocsp_responder", "with an address"]),
+        ({"nginx_maintenance": {"except": ["here"]}}, ["nginx_maintenance.except", "'here'"]),
         ({"nginx_trusted_proxies": ["0.0.0.0/0"]}, ["nginx_trusted_proxies", "any address"]),
         ({"nginx_trusted_proxies": ["all"]}, ["nginx_trusted_proxies", "is no network"]),
         ({"nginx_domain": "Example.internal"}, ["nginx_domain", "lower case"]),
         ({"nginx_domain": "a b"}, ["nginx_domain"]),
         ({"nginx_sites": [{"name": "api"}, {"name": "api"}]}, ["nginx_sites", "twice"]),
         ({"nginx_sites": [{"name": "a.b"}]}, ["nginx_sites", "'a.b'"]),
-        ({"nginx_sites": [{"name": "api", "upstream": "ap"}]}, ["'ap'", "no upstream", "app"]),
+        (site(upstream="ap"), ["'ap'", "no upstream", "app"]),
         (
             {"nginx_upstreams": {"app": {"servers": []}}},
             ["nginx_upstreams.app.servers", "nothing would answer"],

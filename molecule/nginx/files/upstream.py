@@ -1,6 +1,8 @@
 """A stand-in for the app: HTTPS with its certificate; says what came in, streams slowly, counts uploads."""
 
+import base64
 import contextlib
+import hashlib
 import json
 import socket
 import ssl
@@ -19,8 +21,11 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
-        """Answer without a body."""
-        self.answer(0)
+        """Answer without a body, or become a WebSocket."""
+        if self.headers.get("Upgrade") == "websocket" and self.headers.get("Connection") == "upgrade":
+            self.echo()
+        else:
+            self.answer(0)
 
     def do_POST(self) -> None:
         """Read the body, then answer."""
@@ -49,6 +54,22 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("X-Request-ID", "from-the-app")
         self.end_headers()
         self.wfile.write(data)
+
+    def echo(self) -> None:
+        """Agree to a WebSocket (RFC 6455), and send back what comes, byte by byte."""
+        key = self.headers["Sec-WebSocket-Key"] + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+        accept = base64.b64encode(hashlib.sha1(key.encode()).digest()).decode()  # noqa: S324 - the RFC's
+        self.send_response(101)
+        for name, value in (
+            ("Upgrade", "websocket"),
+            ("Connection", "Upgrade"),
+            ("Sec-WebSocket-Accept", accept),
+        ):
+            self.send_header(name, value)
+        self.end_headers()
+        while data := self.connection.recv(4096):
+            self.wfile.write(data)
+        self.close_connection = True
 
     def stream(self) -> None:
         """Send events with pauses, as a model makes words."""

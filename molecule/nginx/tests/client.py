@@ -8,6 +8,7 @@ import socket
 import ssl
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 Job = dict[str, Any]
@@ -24,6 +25,9 @@ def connect(job: Job) -> socket.socket:
     if "version" in job:
         context.minimum_version = context.maximum_version = ssl.TLSVersion[job["version"]]
         context.set_ciphers(job.get("ciphers", "DEFAULT:@SECLEVEL=0"))
+    if job.get("client_certificate"):
+        Path("/tmp/client.pem").write_text(job["client_certificate"])  # noqa: S108 - of a throw-away machine
+        context.load_cert_chain("/tmp/client.pem")  # noqa: S108
     context.check_hostname = "sni" in job
     if job.get("anyone"):
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
@@ -80,5 +84,47 @@ def flood(job: Job) -> Job:
     return {"answers": answers}
 
 
+def raw(job: Job) -> Job:
+    """Send bytes as they are, each part after a pause; return all that came back and how long it took."""
+    started = time.monotonic()
+    answer = b""
+    try:
+        stream = connect(job)
+        for part in job["parts"]:
+            time.sleep(job.get("pause", 0))
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                stream.sendall(part.replace("@FILL@", "x" * job.get("fill", 0)).encode("latin-1"))
+        stream.settimeout(job.get("patience", 5))
+        while data := stream.recv(65536):
+            answer += data
+    except (OSError, ssl.SSLError) as error:
+        return {"answer": answer.decode("latin-1"), "end": str(error), "seconds": time.monotonic() - started}
+    return {"answer": answer.decode("latin-1"), "end": "closed", "seconds": time.monotonic() - started}
+
+
+def slow(job: Job) -> Job:
+    """Hold `many` connections that never finish their header; return how a whole request fares meanwhile."""
+    held = [connect(job) for _ in range(job["many"])]
+    for stream in held:
+        stream.sendall(f"GET /api/echo HTTP/1.1\r\nHost: {job['host']}\r\nX-Slow: ".encode())
+    during = run(job | {"path": "/api/echo"})
+    deadline = time.monotonic() + job["seconds"]
+    closed = 0
+    for stream in held:
+        stream.settimeout(max(0.1, deadline - time.monotonic()))
+        try:
+            while stream.recv(4096):
+                pass
+        except TimeoutError:
+            continue
+        except OSError:
+            # Cut off without a word.
+            pass
+        closed += 1
+    return {"during": during, "closed": closed}
+
+
+KINDS = {"repeat": flood, "parts": raw, "many": slow}
 task = json.loads(base64.b64decode(sys.argv[1]))
-sys.stdout.write(json.dumps(flood(task) if "repeat" in task else run(task)))
+kind = next((KINDS[name] for name in KINDS if name in task), run)
+sys.stdout.write(json.dumps(kind(task)))

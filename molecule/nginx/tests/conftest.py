@@ -69,11 +69,11 @@ def api(variables: Mapping[str, Any]) -> str:
 @pytest.fixture(scope="session")
 def ask(connect: Connect, variables: Mapping[str, Any], api: str) -> Ask:
     """A function that sends a request to the edge and returns what came back (client.py says how)."""
-    client = connect("outside1")
     ca = Authority(pki_directory(SOURCES)).certificate_path.read_text()
 
     def asked(path: str = "/", **options: object) -> dict[str, Any]:
         host = options.get("host", api)
+        client = connect(str(options.pop("of", "outside1")))
         edge = {"address": variables["ansible_host"], "port": 443, "ca": ca}
         job = {**edge, "sni": host, "host": host, "path": path, **options}
         encoded = base64.b64encode(json.dumps(job).encode()).decode()

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.rackwright import command
+from ansible.module_utils.rackwright.nft_listing import lasting
 
 Subjects = dict[str, list[Any]]
 
@@ -122,7 +123,7 @@ def _of_table(table: str) -> list[Any]:
     outcome = command.run(["nft", "-s", "list", "table", *table.split()], timeout=_SECONDS)
     if outcome.rc != 0:
         return ["absent"]
-    return [hashlib.sha256(outcome.stdout.encode()).hexdigest()]
+    return [hashlib.sha256(lasting(outcome.stdout).encode()).hexdigest()]
 
 
 def _of_container(name: str) -> list[Any]:

@@ -281,9 +281,9 @@ def test_what_validate_refuses_is_not_written(init: Callable[..., Result], sites
 @pytest.mark.parametrize(
     ("flags", "told"),
     [
-        (("--tls=acme",), "this version cannot do `acme` yet"),
-        (("--tls=provided",), "this version cannot do `provided` yet"),
-        (("--tls=none",), "one of internal_ca"),
+        (("--tls=acme",), "mode `acme` needs directory"),
+        (("--tls=provided",), "mode `provided` needs certificate and key"),
+        (("--tls=none",), "'internal_ca', 'provided' or 'acme'"),
         (("--domain=a_b.example",), "domain = a_b.example"),
         (("--hosts=localhost=10.0.0.9",), "`localhost` is reserved"),
         (("--hosts=b=10.0.0.300",), "IPv4 or IPv6 address"),

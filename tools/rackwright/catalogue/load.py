@@ -10,6 +10,7 @@ from typing import TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from rackwright.catalogue.choices import CHOICES
+from rackwright.catalogue.edge import called_by_edge
 from rackwright.catalogue.findings import Finding, FindingsError, short
 from rackwright.catalogue.inference import API, VARIABLE
 from rackwright.catalogue.model import (
@@ -62,7 +63,7 @@ def load_catalogue(services: object, zone_policy: object) -> Catalogue:
     """
     findings: list[Finding] = []
     parsed = {
-        name: replace(service, ports=_all_ports(service.ports))
+        name: replace(service, ports=called_by_edge(service, _all_ports(service.ports)))
         for name, service in (parse(_SERVICES, "services", services, findings) or {}).items()
     }
     policy = parse(_POLICY, "zone_policy", zone_policy, findings) or {}
@@ -195,6 +196,8 @@ def _named_ports(service: Service) -> Iterator[tuple[str, str]]:
         yield "metrics", service.metrics.port
     if isinstance(service.state, QdrantState):
         yield "state", service.state.port
+    for number, route in enumerate(service.edge):
+        yield f"edge.{number}", route.port
 
 
 def _ports_hint(service: Service) -> str:

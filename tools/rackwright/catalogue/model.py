@@ -200,6 +200,35 @@ class Certificate:
 
 
 @dataclass(frozen=True, kw_only=True)
+class EdgeRoute:
+    """A part of a public site that the edge passes to the service.
+
+    Attributes:
+        site: The site's name before the domain (`api` means api.<domain>).
+        path: Everything that begins with it, or this path alone when `exact`.
+        port: The service's port.
+        access: The list of `edge_access` whose networks may use it; `everybody` for all.
+        limit: Which rate limit holds: `api`, `chat`, `model`, or `none`.
+        balance: How instances are chosen: by load, or by the client's address.
+        websocket: Whether the connection may become a WebSocket.
+        page: Whether the service sends pages of its own, with its own rules for browsers.
+        log: Whether requests stand in the access log.
+    """
+
+    __pydantic_config__: ClassVar = STRICT
+    site: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
+    path: Annotated[str, Field(pattern=r"^/[A-Za-z0-9._~/-]*$")]
+    port: Name
+    access: Name = "clients"
+    limit: Literal["api", "chat", "model", "none"] = "api"
+    balance: Literal["least_conn", "ip_hash"] = "least_conn"
+    exact: bool = False
+    websocket: bool = False
+    page: bool = False
+    log: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
 class MemoryShare:
     """What the service asks of its host's memory: a weight among its neighbours, and a minimum in MB."""
 
@@ -254,6 +283,7 @@ class Service:
         certificate: Whether and for whom it has a key and a certificate.
         when: It runs on those hosts of its group where each of these variables has this value; without
             it on all of them. `inference_engine` is a host's own, what `choices` names is the site's.
+        edge: What of the public sites the edge passes to it.
     """
 
     __pydantic_config__: ClassVar = STRICT
@@ -270,6 +300,7 @@ class Service:
     memory: MemoryShare | None = None
     certificate: Certificate | None = None
     when: dict[Name, Name] = field(default_factory=dict)
+    edge: tuple[EdgeRoute, ...] = ()
 
     def selected(self, values: Mapping[str, str]) -> bool:
         """Tell whether it runs where its group is, for the values that the variables have there."""

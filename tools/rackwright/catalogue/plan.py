@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
-from urllib.parse import urlsplit
 
 from rackwright.catalogue.choices import CHOICES
+from rackwright.catalogue.edge import EDGE_NAMES, edge_routes
+from rackwright.catalogue.egress import beside, confined, out, outbound_site, proxy_endpoint
 from rackwright.catalogue.flows import ANY, MANAGEMENT, Flow, flows, source_cidrs
 from rackwright.catalogue.inference import API, GROUP, VARIABLE, api_port
 from rackwright.catalogue.model import HttpHealth, Service, UnitHealth
-from rackwright.catalogue.site import Site, SiteHost, single
+from rackwright.catalogue.site import Site, SiteHost
 from rackwright.errors import RackwrightError
 from rackwright.sizing.intent import Intent
 from rackwright.sizing.machine import Machine
@@ -22,9 +22,8 @@ from rackwright.sizing.remedies import size_host_or_explain
 
 __all__ = ["COMMON_ROLES", "EDGE_NAMES", "Machine", "host_plan", "proxy_endpoint"]
 
-EDGE_NAMES = ("api", "ai", "dify", "monitoring")
 # Needed on every host, whatever runs there.
-COMMON_ROLES = ("base", "firewall", "tls")
+COMMON_ROLES = ("base", "firewall", "tls", "hardening")
 
 
 Plan = dict[str, Any]
@@ -75,13 +74,16 @@ def host_plan(
             for name, service in services.items()
         },
         "endpoints": _endpoints(site),
+        "edge": edge_routes(site),
         "engine": site.served_by(host).engine if host in site.groups.get(GROUP, ()) else None,
         "inference": _inference(site),
         **{variable: _chosen(site, variable) for variable in CHOICES},
         "callers": _callers(site, here, services, all_flows),
         "firewall": {
             "inbound": _inbound(site, here, services, all_flows),
-            "outbound": [*_outbound_flows(site, here, all_flows), *_outbound_site(site)],
+            "outbound": [*_outbound_flows(site, here, all_flows), *outbound_site(site, host)],
+            "beside": beside(site, host),
+            "confined": confined(site, host),
             "management_sources": list(site.management_sources),
         },
         "certificates": [
@@ -194,47 +196,7 @@ def _outbound_flows(site: Site, here: SiteHost, all_flows: Sequence[Flow]) -> li
         if flow.source == here.name and flow.source not in {ANY, MANAGEMENT} and flow.dest != here.name:
             key = (flow.service, flow.port_name, flow.protocol, flow.port)
             destinations[key].append(site.hosts[flow.dest].cidr)
-    return [_out(*key, list(dict.fromkeys(cidrs))) for key, cidrs in destinations.items()]
-
-
-def _outbound_site(site: Site) -> Iterable[Plan]:
-    """Return what every host may open besides the services' flows: packages, names, time."""
-    if site.package_proxy:
-        address, port = proxy_endpoint(site.package_proxy)
-        yield _out("package_proxy", "http", "tcp", port, [single(address)])
-    if site.dns_servers:
-        servers = [single(server) for server in site.dns_servers]
-        yield _out("dns", "dns", "udp", 53, servers)
-        yield _out("dns", "dns", "tcp", 53, servers)
-    if site.ntp_servers:
-        yield _out("ntp", "ntp", "udp", 123, [single(server) for server in site.ntp_servers])
-
-
-def _out(service: str, port_name: str, protocol: str, port: int, destinations: list[str]) -> Plan:
-    return {
-        "service": service,
-        "port_name": port_name,
-        "protocol": protocol,
-        "port": port,
-        "destinations": destinations,
-    }
-
-
-def proxy_endpoint(url: str) -> tuple[str, int]:
-    """Return address and port of the package proxy's URL.
-
-    Raises:
-        RackwrightError: It is no http(s) URL with an address: the firewall opens addresses, not names.
-    """
-    try:
-        parts = urlsplit(url)
-        port = parts.port or {"http": 80, "https": 443}[parts.scheme]
-        return str(ipaddress.ip_address(parts.hostname or "")), port
-    except (ValueError, KeyError) as error:
-        raise RackwrightError(
-            f"package_proxy is {url!r}; it must be http://<address>:<port> with an address, not a name",
-            hint='write e.g. package_proxy: "http://10.0.40.5:3142", or "" when hosts have their own mirrors',
-        ) from error
+    return [out(*key, list(dict.fromkeys(cidrs))) for key, cidrs in destinations.items()]
 
 
 def _certificate_names(site: Site, here: SiteHost, name: str, service: Service) -> list[str]:

@@ -5,9 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from rackwright.catalogue.flows import ANY, MANAGEMENT, flows, is_management
+from rackwright.catalogue.load import Catalogue
 from rackwright.catalogue.site import Site
 
 Probe = tuple[str, str, int]
+
+
+def tcp_ports(catalogue: Catalogue) -> list[int]:
+    """Return every TCP port of a catalogue, in order."""
+    return sorted(
+        {
+            port.port
+            for service in catalogue.services.values()
+            for port in service.ports.values()
+            if port.protocol == "tcp"
+        }
+    )
 
 
 def probe_matrix(site: Site, undeclared_ports: Iterable[int] = ()) -> dict[Probe, bool]:
@@ -22,13 +35,7 @@ def probe_matrix(site: Site, undeclared_ports: Iterable[int] = ()) -> dict[Probe
         site: The site.
         undeclared_ports: Further ports that nobody declared; all of them must be denied.
     """
-    ports = {
-        port.port
-        for service in site.catalogue.services.values()
-        for port in service.ports.values()
-        if port.protocol == "tcp"
-    }
-    ports |= set(undeclared_ports)
+    ports = {*tcp_ports(site.catalogue), *undeclared_ports}
     allowed: set[Probe] = set()
     for flow in flows(site):
         if flow.protocol != "tcp":

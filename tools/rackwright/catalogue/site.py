@@ -6,10 +6,12 @@ import ipaddress
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from rackwright.catalogue.egress import Egress
 from rackwright.catalogue.inference import VARIABLE, Serving
 from rackwright.catalogue.load import Catalogue
 from rackwright.catalogue.model import Service
 from rackwright.errors import RackwrightError
+from rackwright.site.addresses import single
 
 ZONE_PREFIX = "zone_"
 _NOT_SAID = Serving()
@@ -45,6 +47,7 @@ class Site:
         package_proxy: URL of the proxy that packages come through; empty for none.
         dns_servers: Addresses of the resolvers.
         ntp_servers: Addresses of the time servers.
+        egress: What else hosts may call outside.
         serving: What each host of the group `inference` serves; one that is not named, what `Serving()` says.
         choices: What the site has chosen, by variable (`rackwright.catalogue.choices`).
     """
@@ -60,6 +63,7 @@ class Site:
     package_proxy: str = ""
     dns_servers: Sequence[str] = ()
     ntp_servers: Sequence[str] = ()
+    egress: Sequence[Egress] = ()
     serving: Mapping[str, Serving] = field(default_factory=dict)
     choices: Mapping[str, str] = field(default_factory=dict)
 
@@ -103,6 +107,7 @@ def place(
     package_proxy: str = "",
     dns_servers: Sequence[str] = (),
     ntp_servers: Sequence[str] = (),
+    egress: Sequence[Mapping[str, object]] = (),
     serving: Mapping[str, Serving] | None = None,
     choices: Mapping[str, str] | None = None,
 ) -> Site:
@@ -119,6 +124,7 @@ def place(
         package_proxy: URL, or empty.
         dns_servers: Addresses.
         ntp_servers: Addresses.
+        egress: What else hosts may call: entries of `egress_allowed`.
         serving: Host of the group `inference` -> its engine and models.
         choices: Variable -> what the site has chosen.
 
@@ -166,14 +172,10 @@ def place(
         package_proxy=package_proxy,
         dns_servers=tuple(dns_servers),
         ntp_servers=tuple(ntp_servers),
+        egress=tuple(Egress.model_validate(entry) for entry in egress),
         serving=serving or {},
         choices=choices or {},
     )
-
-
-def single(address: str) -> str:
-    """Return an address as a network of one: 10.0.0.1 as 10.0.0.1/32, an IPv6 one with /128."""
-    return str(ipaddress.ip_network(address))
 
 
 def everywhere(address: str) -> str:

@@ -49,7 +49,12 @@ def _list(value: str) -> list[str]:
 )
 @click.option("--tier", help="Tier; default: from the users and, with --scan, the hosts.")
 @click.option("--users", type=click.IntRange(min=1), help="People who use it at the same time.")
-@click.option("--tls", help="Where certificates come from: internal_ca.")
+@click.option("--tls", help="Whose certificate the edge shows: internal_ca, provided, acme.")
+@click.option(
+    "--certificate", metavar="PATH", help="With provided: PEM file, the server's certificate first."
+)
+@click.option("--key", metavar="PATH", help="With provided: PEM file of its key.")
+@click.option("--acme", metavar="URL", help="With acme: the server's directory.")
 @click.option("--management", metavar="NETWORKS", help="Networks that it is administered from.")
 @click.option("--clients", metavar="NETWORKS", help="Networks of the users.  [default: the private ones]")
 @click.option("--package-proxy", metavar="URL", help="HTTP proxy for packages.")
@@ -136,9 +141,11 @@ def _survey(draft: Draft, *, needed: bool) -> dict[str, Hardware]:
 def _from_flags(flags: Mapping[str, Any]) -> dict[str, Any]:
     given = {
         name: flags[name]
-        for name in ("size", "name", "domain", "tier", "users", "tls", "package_proxy")
+        for name in ("size", "name", "domain", "tier", "users", "tls", "acme", "package_proxy")
         if flags[name] is not None
     }
+    # The site lies elsewhere, and means the same files.
+    given |= {name: str(Path(flags[name]).absolute()) for name in ("certificate", "key") if flags[name]}
     given |= {
         name: _list(flags[name])
         for name in ("management", "clients", "dns", "ntp")

@@ -14,6 +14,7 @@ from rackwright.errors import RackwrightError
 
 # name = "module:attribute"; a module is imported only when its command is run or listed with its help.
 COMMANDS: dict[str, str] = {
+    "audit": "rackwright.cli.audit:command",
     "bench": "rackwright.cli.bench_group:bench",
     "cost": "rackwright.cli.cost:command",
     "docs": "rackwright.cli.docs:docs",
@@ -36,6 +37,7 @@ COMMANDS: dict[str, str] = {
     "size": "rackwright.cli.size:size",
     "token": "rackwright.cli.token:token",
     "wheelhouse": "rackwright.cli.wheelhouse:wheelhouse",
+    "zones": "rackwright.cli.zones:zones",
 }
 
 

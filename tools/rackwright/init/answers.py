@@ -11,31 +11,19 @@ from pydantic import AfterValidator, Field, TypeAdapter
 from rackwright.catalogue.findings import Finding, FindingsError
 from rackwright.catalogue.load import parse
 from rackwright.errors import RackwrightError
+from rackwright.site.addresses import Address, Network
 from rackwright.site.names import host_name_problem
-from rackwright.site.variables import DOMAIN, PRIVATE_NETWORKS, Address, Network, Strict
+from rackwright.site.variables import DOMAIN, PRIVATE_NETWORKS, Strict
 
 Size = Literal["small", "medium", "large", "lab"]
 DOCS = "docs/init.md"
 SITE_NAME = r"^[a-z][a-z0-9-]{0,31}$"
-
-_TLS_MODES = ("internal_ca",)
-_LATER_TLS_MODES = ("provided", "acme")
 
 
 def _host_name(value: str) -> str:
     problem = host_name_problem(value)
     if problem:
         raise ValueError(problem)
-    return value
-
-
-def _tls(value: str) -> str:
-    if value in _LATER_TLS_MODES:
-        raise ValueError(
-            f"this version cannot do `{value}` yet: certificates are the site's own (internal_ca)"
-        )
-    if value not in _TLS_MODES:
-        raise ValueError(f"it must be one of {', '.join(_TLS_MODES)}")
     return value
 
 
@@ -90,7 +78,14 @@ class Answers(Strict):
     users: Annotated[int, Field(ge=1)] | None = Field(
         default=None, description="People who use it at the same time; for the choice of the tier."
     )
-    tls: Annotated[str, AfterValidator(_tls)] = "internal_ca"
+    tls: Literal["internal_ca", "provided", "acme"] = Field(
+        default="internal_ca", description="Whose certificate the edge shows (docs/edge.md)."
+    )
+    certificate: str | None = Field(
+        default=None, description="For `provided`: PEM file, the server's certificate first."
+    )
+    key: str | None = Field(default=None, description="For `provided`: PEM file of its key.")
+    acme: str | None = Field(default=None, description="For `acme`: URL of the server's directory.")
     zones: dict[str, Network] = Field(default={}, description="Zone -> subnet; default: from the addresses.")
     management: Annotated[list[Network], Field(min_length=1)]
     clients: Annotated[list[Network], Field(min_length=1)] = Field(default=list(PRIVATE_NETWORKS))
@@ -152,6 +147,9 @@ def read_answers(path: Path) -> dict[str, Any]:
         ) from error
     if not isinstance(values, dict):
         raise RackwrightError(f"{path}: it must be a mapping of answers", hint=f"{DOCS} has an example")
+    for name in ("certificate", "key"):
+        if isinstance(values.get(name), str):
+            values[name] = str((path.parent / values[name]).absolute())
     hosts = values.get("hosts")
     for host in hosts if isinstance(hosts, list) else ():
         if isinstance(host, dict) and isinstance(host.get("hardware"), str):

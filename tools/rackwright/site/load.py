@@ -54,6 +54,7 @@ def site_of(inventory: Inventory) -> Site:
         package_proxy=variables.get("package_proxy", ""),
         dns_servers=variables.get("dns_servers", []),
         ntp_servers=variables.get("ntp_servers", []),
+        egress=variables.get("egress_allowed", []),
         serving={
             name: _serving(inventory.hosts[name].variables, intent.engine)
             for name in inventory.members(GROUP)

@@ -20,6 +20,7 @@ from rackwright.site.access_checks import (
     open_findings,
 )
 from rackwright.site.choice_checks import choice_findings
+from rackwright.site.edge_checks import edge_findings
 from rackwright.site.engine_checks import engine_findings
 from rackwright.site.file_checks import UNREADABLE, file_findings
 from rackwright.site.hardware_checks import hardware_findings
@@ -109,6 +110,8 @@ def _findings(inventory: Inventory, draft: bool) -> Iterator[Finding]:
     yield from catalogue_findings
     if catalogue is not None:
         yield from (*group_findings(inventory, catalogue), *group_need_findings(inventory, catalogue))
+        if not any(finding.variable.startswith("edge_") for finding in typed):
+            yield from edge_findings(inventory, catalogue, values.get)
     yield from host_name_findings(inventory)
     secrets = values.get("secrets")
     yield from variable_findings(inventory, secrets if isinstance(secrets, Mapping) else {})

@@ -6,34 +6,20 @@ Variables of single roles are in the roles' argument specs (roles/<role>/meta/ar
 from __future__ import annotations
 
 import difflib
-import ipaddress
 from collections.abc import Iterator
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from rackwright.catalogue.egress import Egress
 from rackwright.cost.settings import CostSettings
+from rackwright.edge.settings import ClientCertificates, Maintenance, ProxyNetwork, Rule, Tls
 from rackwright.models.store.settings import SourceSettings
 from rackwright.preflight.checks import CHECKS
+from rackwright.site.addresses import Address, Network
 
 PRIVATE_NETWORKS = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
 DOMAIN = r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$"
-
-
-def _network(value: str) -> str:
-    try:
-        ipaddress.ip_network(value)
-    except ValueError as error:
-        raise ValueError(f"it must be an IPv4 or IPv6 network: {error}") from error
-    return value
-
-
-def _address(value: str) -> str:
-    try:
-        ipaddress.ip_address(value)
-    except ValueError as error:
-        raise ValueError(f"it must be an IPv4 or IPv6 address: {error}") from error
-    return value
 
 
 def _accepted(value: str) -> str:
@@ -46,8 +32,6 @@ def _accepted(value: str) -> str:
 
 
 Accepted = Annotated[str, AfterValidator(_accepted)]
-Network = Annotated[str, AfterValidator(_network)]
-Address = Annotated[str, AfterValidator(_address)]
 
 
 class Strict(BaseModel):
@@ -99,6 +83,11 @@ class SiteVariables(Strict):
         default=[], description="Resolvers that the hosts may ask; none: the platform needs no names."
     )
     ntp_servers: list[Address] = Field(default=[], description="Time servers that the hosts may ask.")
+    egress_allowed: list[Egress] = Field(
+        default=[],
+        description="What hosts may call outside besides: [{name: mirror, networks: [10.0.5.0/24], "
+        "ports: [443]}], with groups for some hosts only; all else is refused.",
+    )
     model_sources: list[SourceSettings] = Field(
         default=[],
         description="Where models come from, asked in this order: {kind: folder, path: /srv/bundle}, or kind "
@@ -121,6 +110,35 @@ class SiteVariables(Strict):
     client_networks: Annotated[list[Network], Field(min_length=1)] = Field(
         default=list(PRIVATE_NETWORKS),
         description="Networks whose clients may use /api/ at the edge; everybody else is denied.",
+    )
+    edge_access: dict[str, list[Network]] = Field(
+        default={},
+        description="Networks by the names that the catalogue's routes use, beside clients (client_networks) "
+        "and admins (management_sources); a route whose list is empty is not served (docs/edge.md).",
+    )
+    edge_rules: list[Rule] = Field(
+        default=[],
+        description="Other networks for single hosts and paths: "
+        "[{site: api, path: /api/rag/, networks: [10.1.0.0/16]}].",
+    )
+    edge_tls: Tls = Field(
+        default=Tls(),
+        description="The edge's certificate: {mode: internal_ca}, {mode: provided, certificate, key} or "
+        "{mode: acme, directory, email, authority}; docs/edge.md.",
+    )
+    edge_client_certificates: ClientCertificates = Field(
+        default=ClientCertificates(),
+        description="Sites that want a client's certificate, and the PEM file of its authority.",
+    )
+    edge_trusted_proxies: list[ProxyNetwork] = Field(
+        default=[], description="Load balancers before the edge, whose X-Forwarded-For is believed."
+    )
+    edge_cors_origins: list[str] = Field(
+        default=[], description="Origins from which a browser may call the API."
+    )
+    edge_maintenance: Maintenance = Field(
+        default=Maintenance(),
+        description="Closes the edge with a page: {enabled, message, retry_seconds, except: […]}.",
     )
     host_memory_mb: Annotated[int, Field(ge=256)] | None = Field(
         default=None, description="Memory that a host's services may count on, in MB; default: what it has."

@@ -1,0 +1,1 @@
+"""The zones of a site, tried from every host."""
