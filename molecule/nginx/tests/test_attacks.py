@@ -158,7 +158,7 @@ def test_an_upgrade_to_http2_in_the_clear_is_not_passed_on(ask: Ask) -> None:
 
 @pytest.mark.usefixtures("rested")
 def test_many_who_never_finish_their_header_are_cut_off_and_hold_nobody_up(ask: Ask) -> None:
-    answer = ask("/", many=300, seconds=12)
+    answer = ask("/", many=300, seconds=25)
 
     assert answer["during"]["status"] == 200
     assert answer["closed"] == 300

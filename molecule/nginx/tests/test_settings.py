@@ -122,8 +122,8 @@ def test_a_certificate_comes_from_an_acme_server_and_stays(
     address = server.check_output("hostname -I").split()[0]
     proxy = variables["package_proxy"]
     server.check_output(
-        f"command -v pebble || apt-get -o Acquire::http::Proxy={proxy} install -qq -y"
-        " --no-install-recommends pebble"
+        f"command -v pebble || (apt-get -qq -o Acquire::http::Proxy={proxy} update"
+        f" && apt-get -o Acquire::http::Proxy={proxy} install -qq -y --no-install-recommends pebble)"
     )
     names = " ".join(f"{name}.{variables['domain']}" for name in ("api", "ai", "dify", "monitoring"))
     server.check_output(
