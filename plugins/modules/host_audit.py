@@ -98,7 +98,9 @@ class Looker:
         self.module = module
 
     def output(self, *command: str) -> str:
-        """Returns what a program says; empty when it fails."""
+        """Returns what a program says; empty when it fails or is not there."""
+        if self.module.get_bin_path(command[0]) is None:
+            return ""
         code, out, _ = self.module.run_command(list(command), environ_update={"LC_ALL": "C.UTF-8"})
         return str(out) if code == 0 else ""
 

@@ -146,7 +146,5 @@ def test_a_certificate_comes_from_an_acme_server_and_stays(
     edge.check_output("systemctl start rackwright-acme.service")
     assert edge.service("rackwright-acme.timer").is_enabled
     # The account that speaks with the server cannot read what nginx serves with.
-    assert (
-        edge.run("setpriv --reuid=rackwright-acme --clear-groups cat /etc/rackwright/tls/edge/key.pem").rc
-        != 0
-    )
+    account = "--reuid=rackwright-acme --regid=rackwright-acme --clear-groups"
+    assert edge.run(f"setpriv {account} cat /etc/rackwright/tls/edge/key.pem").rc != 0

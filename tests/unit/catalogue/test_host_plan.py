@@ -18,7 +18,7 @@ def test_plan_of_a_data_host(make_site: MakeSite) -> None:
     assert plan["domain"] == "test.example"
     assert (plan["host"], plan["zone"], plan["address"]) == ("data1", "data", "10.0.30.11")
     assert plan["services"] == ["sshd", "node_exporter", "postgresql", "redis"]
-    assert plan["roles"] == ["base", "firewall", "tls", "node_exporter", "postgresql", "redis"]
+    assert plan["roles"] == ["base", "firewall", "tls", "hardening", "node_exporter", "postgresql", "redis"]
     assert set(plan["addresses"]) == {"edge1", "app1", "data1", "ops1"}
     assert plan["listen"]["postgresql"] == {"sql": {"address": "10.0.30.11", "port": 5432}}
     assert "app" not in plan["listen"]

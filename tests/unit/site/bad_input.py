@@ -59,6 +59,43 @@ BAD: dict[str, Bad] = {
         [("hosts", "redis", "an inventory group has this name", "rename", "host redis")],
         [(HOSTS, DATA1, f'{DATA1}, redis: {{ansible_host: "{{{{ lab_prefix }}}}.30.12"}}')],
     ),
+    # The edge
+    "unknown TLS mode": Bad(
+        [("edge_tls.mode", "selfsigned", "'internal_ca', 'provided' or 'acme'", "docs/variables.md", "")],
+        [add("edge_tls: {mode: selfsigned}")],
+    ),
+    "certificate without its key": Bad(
+        [
+            (
+                "edge_tls",
+                "certificate",
+                "needs certificate and key, two PEM files; key is missing",
+                "docs/variables.md",
+                "",
+            )
+        ],
+        [add("edge_tls: {mode: provided, certificate: tls/edge.pem}")],
+    ),
+    "ACME without a server": Bad(
+        [("edge_tls", "acme", "needs directory", "docs/variables.md", "")],
+        [add("edge_tls: {mode: acme}")],
+    ),
+    "allowlist that is no network": Bad(
+        [("edge_rules.0.networks.0", "10.0.0.0/33", "IPv4 or IPv6 network", "docs/variables.md", "")],
+        [add("edge_rules: [{site: api, path: /api/rag/, networks: [10.0.0.0/33]}]")],
+    ),
+    "rule for a path that nothing serves": Bad(
+        [("edge_rules.0", "api /v2/", "nothing is served there", "api/api/", "")],
+        [add("edge_rules: [{site: api, path: /v2/, networks: [10.0.0.0/8]}]")],
+    ),
+    "everybody as a trusted proxy": Bad(
+        [("edge_trusted_proxies.0", "0.0.0.0/0", "claim any address", "docs/variables.md", "")],
+        [add('edge_trusted_proxies: ["0.0.0.0/0"]')],
+    ),
+    "egress to a name": Bad(
+        [("egress_allowed.0.networks.0", "mirror.example", "IPv4 or IPv6 network", "docs/variables.md", "")],
+        [add("egress_allowed: [{name: mirror, networks: [mirror.example], ports: [443]}]")],
+    ),
     # The tier
     "unknown tier": Bad(
         [("tier", "standrad", "one of lab, entry, standard", "write `tier: standard`", "")],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from rackwright.catalogue.edge import GROUP
 from rackwright.catalogue.findings import Finding, short
@@ -16,16 +16,19 @@ DOCS = "docs/edge.md"
 Get = Callable[[str], Value]
 
 
-def edge_findings(inventory: Inventory, catalogue: Catalogue, get: Get) -> Iterator[Finding]:
+def edge_findings(
+    inventory: Inventory, catalogue: Catalogue, get: Get, told: Sequence[Finding]
+) -> Iterator[Finding]:
     """Yield what is wrong with the lists of networks, and with the certificate that the site gives.
 
     Args:
         inventory: The site's inventory.
         catalogue: The catalogue.
         get: Gives a site variable, None for one that is not set or cannot be templated.
+        told: Findings in the types of variables; what is wrong in itself is looked at no further.
     """
     edges = inventory.members(GROUP)
-    if not edges:
+    if not edges or any(finding.variable.startswith("edge_") for finding in told):
         return
     access = {"clients": get("client_networks"), "admins": get("management_sources")}
     access |= get("edge_access") or {}

@@ -110,8 +110,7 @@ def _findings(inventory: Inventory, draft: bool) -> Iterator[Finding]:
     yield from catalogue_findings
     if catalogue is not None:
         yield from (*group_findings(inventory, catalogue), *group_need_findings(inventory, catalogue))
-        if not any(finding.variable.startswith("edge_") for finding in typed):
-            yield from edge_findings(inventory, catalogue, values.get)
+        yield from edge_findings(inventory, catalogue, values.get, typed)
     yield from host_name_findings(inventory)
     secrets = values.get("secrets")
     yield from variable_findings(inventory, secrets if isinstance(secrets, Mapping) else {})
