@@ -26,6 +26,10 @@ ROLE = Path(__file__).parents[2] / "roles/firewall"
 TEMPLATE = ROLE / "templates/etc/rackwright/firewall.nft.j2"
 
 
+def _part(match: re.Match[str]) -> str:
+    return (ROLE / "templates" / match[1]).read_text()
+
+
 @pytest.fixture(scope="module")
 def filters(load: Callable[[str, str], ModuleType]) -> ModuleType:
     return load("filter", "firewall")
@@ -38,7 +42,8 @@ def render() -> Render:
 
     filter_loader.add_directory(str(Path(__file__).parents[2] / "plugins/filter"))
     defaults = yaml.safe_load((ROLE / "defaults/main.yml").read_text())
-    text = trust_as_template(TEMPLATE.read_text())
+    whole = re.sub(r"{% include '([^']+)' %}", _part, TEMPLATE.read_text())
+    text = trust_as_template(whole)
 
     def rendered(rules: Rules) -> str:
         variables = {
