@@ -19,6 +19,7 @@ from ansible.module_utils.rackwright.postgresql_plan import (
     plan,
     state_query,
 )
+from ansible.module_utils.rackwright.postgresql_pooler import STATE, plan_pooler
 from ansible.module_utils.rackwright.postgresql_restart import STARTUP_SETTINGS, restart_names
 
 DOCUMENTATION = r"""
@@ -80,6 +81,10 @@ options:
       database: {description: Where it runs., type: str, required: true}
       role: {description: Who runs it., type: str, required: true}
       command: {description: SQL., type: str, required: true}
+  pooler:
+    description: Whether a pooler of this host may ask for verifiers, by a role and a function of its own.
+    type: bool
+    default: false
   foreseen:
     description: Configuration files that a run in check mode would have written, by path; set by the action.
     type: dict
@@ -203,6 +208,7 @@ def converge(module: Any, params: dict[str, Any]) -> dict[str, Any]:  # noqa: AN
             # It has served before: what is in it cannot be asked while it is down, and is not presumed lost.
             return result(params, [], [], 0) | {"unasked": f"{params['unit']} does not run"}
         changes = [*plan(params, {"roles": {}, "databases": {}}, {}), *plan_jobs(params["jobs"], [])]
+        changes += plan_pooler({"role": False, "function": False}) if params["pooler"] else []
         return result(params, changes, [], 0)
     state = settled_state(server, params)
     pending: list[str] = state["pending"]
@@ -220,6 +226,8 @@ def converge(module: Any, params: dict[str, Any]) -> dict[str, Any]:  # noqa: AN
         if database["name"] in state["databases"] and database["extensions"]
     }
     changes = [*plan(params, state, extensions), *job_changes(server, params)]
+    if params["pooler"]:
+        changes += plan_pooler(server.ask(STATE))
     if not module.check_mode:
         apply(server, changes)
     return result(params, changes, pending, state["version"], seconds)
@@ -275,6 +283,7 @@ def main() -> None:
             "roles": {"type": "list", "elements": "dict", "default": [], "options": role},
             "databases": {"type": "list", "elements": "dict", "default": [], "options": database},
             "jobs": {"type": "list", "elements": "dict", "default": [], "options": job},
+            "pooler": {"type": "bool", "default": False},
             "foreseen": {"type": "dict", "default": {}},
         },
         supports_check_mode=True,

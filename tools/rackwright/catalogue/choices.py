@@ -20,15 +20,18 @@ class Choice:
         group: Inventory group whose hosts run what was chosen.
         without: Values that need no host of the group, the first for sites whose group is empty.
         what: For people.
+        scheme: Of the addresses at which it is called; https or http when empty.
     """
 
     group: str
     without: tuple[str, ...]
     what: str
+    scheme: str = ""
 
 
 CHOICES: Mapping[str, Choice] = {
     "vector_store": Choice("vector_store", ("pgvector",), "vector store"),
+    "connection_pooler": Choice("postgresql", ("none",), "connection pooler", "postgresql"),
 }
 
 

@@ -139,10 +139,11 @@ def _inference(site: Site) -> list[Plan]:
 def _chosen(site: Site, variable: str) -> Plan:
     """Return what the site has chosen, and where it is called: nowhere when it is no service of its own."""
     kind = site.choices.get(variable, CHOICES[variable].without[0])
+    scheme = CHOICES[variable].scheme
     return {
         "kind": kind,
         "urls": [
-            f"{'https' if port.tls else 'http'}://{_in_url(host.address)}:{port.port}"
+            f"{scheme or ('https' if port.tls else 'http')}://{_in_url(host.address)}:{port.port}"
             for name, service in site.catalogue.services.items()
             if service.when.get(variable) == kind
             for host in site.hosts_of(name)

@@ -98,6 +98,10 @@ class SiteVariables(Strict):
         description="Engine of the hosts with models, of all or (in host_vars) of one: llama_cpp, ollama, "
         "vllm, …; empty: the tier's, or llama_cpp without the GPU that it needs. docs/engines/index.md",
     )
+    connection_pooler: str = Field(
+        default="",
+        description="What shares the database's connections among clients: pgbouncer, or none (when empty).",
+    )
     vector_store: str = Field(
         default="",
         description="Where vectors are kept: pgvector (in PostgreSQL), or chroma, qdrant, milvus, weaviate "
