@@ -12,7 +12,18 @@ Items: TypeAlias = Sequence[Mapping[str, Any]]
 
 # Tasks that only look, ask or reckon. A script that does the same work has no counterpart for them.
 _LOOKING = {
-    *("assert", "command", "debug", "host_facts", "meta", "set_fact", "uri", "validate_argument_spec"),
+    *(
+        "assert",
+        "command",
+        "debug",
+        "group_by",
+        "host_facts",
+        "include_role",
+        "meta",
+        "set_fact",
+        "uri",
+        "validate_argument_spec",
+    ),
     *("host_preflight", "preflight_report", "service_probe", "validate_site", "wait_for", "wheelhouse"),
 }
 # Blocks whose items are paths; one whose whole list was left alone has nothing to tell.
