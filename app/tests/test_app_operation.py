@@ -104,17 +104,19 @@ class Service:
             "api": {"port": self.api},
             "metrics": {"port": self.metrics},
             "tokens": {"keys": [{"id": "first", "secret": KEY}]},
-            "engine": {"urls": [str(url) for url in settings.engine.urls], "model": "double"},
             "audit": {"path": str(directory / "audit.log")},
             "database": settings.database.model_dump(mode="json", exclude={"password"}),
             "redis": settings.redis.model_dump(mode="json", exclude={"password"}),
         }
         (directory / "secrets.json").write_text(json.dumps(config))
+        self.engine, self.urls = directory / "engine.toml", [str(url) for url in settings.engine.urls]
+        self.ask_for("double")
         (directory / "run").mkdir()
         self.log = directory / "log"
         environment = {
             **os.environ,
             "CREDENTIALS_DIRECTORY": str(directory),
+            "RACKWRIGHT_APP_CONFIG": str(directory / "app.toml"),
             "RUNTIME_DIRECTORY": str(directory / "run"),
             "PYTHONWARNINGS": "error",
         }
@@ -123,6 +125,10 @@ class Service:
                 [sys.executable, "-m", "rackwright_app", "serve"], env=environment, stdout=log, stderr=log
             )
         eventually(self.answers, seconds=90)
+
+    def ask_for(self, model: str) -> None:
+        """Write which model is asked for, as the role does."""
+        self.engine.write_text(f"[engine]\nurls = {json.dumps(self.urls)}\nmodel = {json.dumps(model)}\n")
 
     def answers(self) -> bool:
         assert self.process.poll() is None, self.log.read_text()
@@ -165,6 +171,7 @@ def test_workers_are_counted_together_and_replaced_without_a_gap(
     assert httpx.get(f"{address}/metrics").status_code == 404
 
     # A stream that is being written ends in peace while its worker is replaced.
+    service.ask_for("another")
     first = service.workers()
     engine.script = Script(pieces=["piece "] * 20, pause_seconds=0.1)
     with (
@@ -178,6 +185,10 @@ def test_workers_are_counted_together_and_replaced_without_a_gap(
     assert names == ["token"] * 20 + ["done"]
     eventually(lambda: len(service.workers()) == 2 and not service.workers() & first, seconds=90)
     assert service.answers()
+    assert {question["model"] for question in engine.questions} == {"double"}
+    body = {"message": "Hello", "stream": False}
+    assert httpx.post(f"{address}/api/chat", json=body, headers=headers).status_code == 200
+    assert engine.questions[-1]["model"] == "another"
 
     service.stop()
     assert service.process.returncode == 0

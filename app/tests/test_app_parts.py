@@ -84,6 +84,8 @@ ca = "/etc/ca.pem"
 [redis]
 host = "10.0.0.1"
 ca = "/etc/ca.pem"
+"""
+ENGINE = """
 [engine]
 urls = ["http://10.0.0.2:8080/v1"]
 model = "tiny"
@@ -99,6 +101,7 @@ SECRETS = {
 @pytest.fixture
 def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "app.toml").write_text(CONFIG)
+    (tmp_path / "engine.toml").write_text(ENGINE)
     (tmp_path / "secrets.json").write_text(json.dumps(SECRETS))
     monkeypatch.setenv("RACKWRIGHT_APP_CONFIG", str(tmp_path / "app.toml"))
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
@@ -111,6 +114,7 @@ def test_settings_come_from_all_sources(monkeypatch: pytest.MonkeyPatch) -> None
     settings = load_settings()
     assert (settings.database.host, settings.database.name) == ("10.0.0.9", "ai_platform")
     assert settings.database.password.get_secret_value() == "database-password"
+    assert settings.engine.model == "tiny"
     assert (settings.workers, settings.database.sslmode, settings.redis.tls) == (2, "verify-full", True)
 
 

@@ -1,4 +1,4 @@
-"""Filters of the roles ollama and vllm: what their containers and models are told."""
+"""Filters for engines: what the containers and models of ollama and vllm are told, and who asks whom."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
+from rackwright.catalogue.inference import app_engine as asked_by_app
+from rackwright.catalogue.inference import app_model as model_of_app
 from rackwright.engines.ollama import asked_model, brought_files, wanted_models
 from rackwright.engines.vllm import Host, instances_of
 from rackwright.errors import RackwrightError
@@ -31,6 +33,34 @@ def ollama_asked(models: Sequence[Mapping[str, Any]]) -> str:
     return asked_model(plain(models))
 
 
+def app_engine(instances: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return whom the app asks where there is no route: {model, engine, urls}."""
+    try:
+        return asked_by_app(plain(instances))
+    except RackwrightError as error:
+        raise AnsibleFilterError(f"{error.message}; {error.hint}") from None
+
+
+def app_model(instances: Sequence[Mapping[str, Any]]) -> str:
+    """Return the model that the app asks for."""
+    try:
+        return model_of_app(plain(instances))
+    except RackwrightError as error:
+        raise AnsibleFilterError(f"{error.message}; {error.hint}") from None
+
+
+def engine_containers(services: Mapping[str, Any], engine: str | None) -> list[str]:
+    """Return the names, and patterns of names, of the containers of all engines but one."""
+    engines = [str(service["engine"]) for service in services.values() if service.get("engine")]
+    return [
+        pattern
+        for name in engines
+        if name != engine
+        # Instances and second servers of `vllm`, the parts of `fastchat`.
+        for pattern in (name, f"{name}_*", f"{name}-*")
+    ]
+
+
 def vllm_instances(given: Sequence[Mapping[str, Any]], host: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the instances as they run; `host` has the fields of `rackwright.engines.vllm.Host`."""
     try:
@@ -45,6 +75,9 @@ class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by name."""
         return {
+            "app_engine": app_engine,
+            "app_model": app_model,
+            "engine_containers": engine_containers,
             "ollama_asked": ollama_asked,
             "ollama_files": ollama_files,
             "ollama_wanted": ollama_wanted,

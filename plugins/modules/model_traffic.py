@@ -83,14 +83,14 @@ def main() -> None:
         supports_check_mode=True,
     )
     params = module.params
-    was_led = traffic.led()
+    was_led = traffic.led(params["port"])
     if module.check_mode:
         module.exit_json(changed=was_led == (params["state"] == "direct"), left=0, seconds=0.0)
     try:
         if params["state"] == "moved":
             lead(params)
         elif was_led:
-            traffic.direct()
+            traffic.direct(params["port"])
     except traffic.TrafficError as error:
         module.fail_json(msg=f"model_traffic: {error}")
     left, seconds = drain(params)

@@ -20,7 +20,7 @@ description:
   - Sees to it that an Ollama server has models, made of GGUF files on its host or pulled from a registry.
   - A file is put into the server's store as a second name of it where that is possible, else sent over its
     API, which checks the checksum. A model is made anew when its file, or what is said of it, has changed.
-  - Other models of the server are left alone.
+  - Other models of the server are left alone, but those that it is told not to have.
 options:
   url:
     description: Where the server is, C(http://<address>:<port>).
@@ -61,6 +61,11 @@ options:
       parameters:
         description: Its parameters.
         type: dict
+  absent:
+    description: Names of models that the server is not to have.
+    type: list
+    elements: str
+    default: []
   pull:
     description: Whether anything may be pulled.
     type: bool
@@ -169,6 +174,13 @@ def ensure(module: AnsibleModule) -> dict[str, Any]:
         draft = path.with_suffix(".new")
         draft.write_text(json.dumps(record, indent=2, sort_keys=True) + "\n", encoding="utf-8")
         os.replace(draft, path)  # noqa: PTH105 - the same step, without a second name for it
+    for name in module.params["absent"]:
+        full = name if ":" in name.rpartition("/")[2] else f"{name}:latest"
+        results.append(
+            {"name": full, "changed": full in there, "reason": "not wanted" if full in there else ""}
+        )
+        if full in there and not module.check_mode:
+            server.remove(full)
     return {"changed": any(result["changed"] for result in results), "items": results}
 
 
@@ -190,6 +202,7 @@ def main() -> None:
                     **dict.fromkeys(("sha256", "pull", "template", "system", "license"), text),
                 },
             },
+            "absent": {"type": "list", "elements": "str", "default": []},
             "pull": {"type": "bool", "default": False},
             "seconds": {"type": "int", "default": 600},
         },

@@ -31,7 +31,7 @@ def test_the_rule_ends_by_itself() -> None:
 def test_the_kernel_takes_the_rule(tmp_path: Path) -> None:
     path = tmp_path / "rules.nft"
     path.write_text(traffic.ruleset("10.0.0.5", 8080, "172.18.0.3", 8081, 1800))
-    script = f"nft -f {path} && nft -f {path} && nft list table ip {traffic.TABLE}"
+    script = f"nft -f {path} && nft -f {path} && nft list table ip {traffic.table_of(8080)}"
     done = subprocess.run(
         ["unshare", "--net", "--map-root-user", "sh", "-c", script],
         capture_output=True,

@@ -38,6 +38,9 @@ from rackwright_app.rag.settings import Rag
 from rackwright_app.section import Section
 
 DEFAULT_CONFIG = Path("/etc/rackwright/app/app.toml")
+ENGINE_FILE = "engine.toml"
+"""Beside the configuration file: the table ``engine``. Workers alone read it, so SIGHUP puts another model
+into force and interrupts nobody."""
 DEFAULT_SECRETS = Path("/etc/rackwright/app/secrets.json")
 MINIMUM_KEY_BYTES = 32
 
@@ -223,7 +226,7 @@ class Settings(BaseSettings):
             init_settings,
             env_settings,
             JsonConfigSettingsSource(settings_cls, _secrets_file()),
-            TomlConfigSettingsSource(settings_cls, config),
+            TomlConfigSettingsSource(settings_cls, [config, config.with_name(ENGINE_FILE)]),
         )
 
 

@@ -49,9 +49,12 @@ class Docker:
 
     def fail(self, purpose: str, reason: str) -> NoReturn:
         """Stop with what was tried and what Docker said."""
-        self.module.fail_json(
-            msg=f"container_service {self.module.params['name']}: {purpose}: {reason.strip()}"
+        who = (
+            f"container_service {self.module.params['name']}"
+            if "name" in self.module.params
+            else "containers"
         )
+        self.module.fail_json(msg=f"{who}: {purpose}: {reason.strip()}")
         raise SystemExit(1)  # fail_json does not return; this says so to readers and to the type checker
 
     def look(self, name: str) -> tuple[Container | None, str]:

@@ -88,6 +88,10 @@ class Ollama:
         """Give a model a second name."""
         self._asked("POST", "/api/copy", {"source": source, "destination": name})
 
+    def remove(self, name: str) -> None:
+        """Have it forget a model; files that no other model has go with it."""
+        self._asked("DELETE", "/api/delete", {"model": name})
+
     def _asked(
         self, method: str, path: str, body: dict[str, Any] | None = None, seconds: float = _SHORT
     ) -> str:

@@ -16,12 +16,18 @@ from typing import Any
 
 from ansible.module_utils.rackwright import command
 
+# One for each port, so that the instances of an engine are moved independently.
 TABLE = "rackwright_switch"
 _ESTABLISHED = "01"
 
 
 class TrafficError(Exception):
     """Calls cannot be led there; says why."""
+
+
+def table_of(port: int) -> str:
+    """Return the name of a port's table."""
+    return f"{TABLE}_{port}"
 
 
 def ruleset(address: str, port: int, target: str, target_port: int, seconds: int) -> str:
@@ -36,9 +42,10 @@ def ruleset(address: str, port: int, target: str, target_port: int, seconds: int
     """
     # Before Docker's own, which are at -100.
     rule = f"ip daddr {address} tcp dport @moved counter dnat to {target}:{target_port}"
-    return f"""table ip {TABLE}
-delete table ip {TABLE}
-table ip {TABLE} {{
+    table = table_of(port)
+    return f"""table ip {table}
+delete table ip {table}
+table ip {table} {{
 	set moved {{ type inet_service; flags timeout; elements = {{ {port} timeout {seconds}s }} }}
 	chain prerouting {{ type nat hook prerouting priority -110; policy accept; {rule}; }}
 	chain output {{ type nat hook output priority -110; policy accept; {rule}; }}
@@ -60,19 +67,19 @@ def lead(text: str) -> None:
         raise TrafficError(f"nft does not take the rule: {outcome.output.strip()}")
 
 
-def led() -> bool:
-    """Tell whether the table is there."""
-    return bool(command.run(["nft", "list", "table", "ip", TABLE]).rc == 0)
+def led(port: int) -> bool:
+    """Tell whether callers of a port are led elsewhere."""
+    return bool(command.run(["nft", "list", "table", "ip", table_of(port)]).rc == 0)
 
 
-def direct() -> None:
-    """Remove the table: callers meet again what is published.
+def direct(port: int) -> None:
+    """Remove a port's table: callers meet again what is published.
 
     Raises:
         TrafficError: It cannot be removed.
     """
-    outcome = command.run(["nft", "delete", "table", "ip", TABLE])
-    if outcome.rc != 0 and led():
+    outcome = command.run(["nft", "delete", "table", "ip", table_of(port)])
+    if outcome.rc != 0 and led(port):
         raise TrafficError(f"nft does not remove the rule: {outcome.output.strip()}")
 
 

@@ -68,7 +68,8 @@ def parse_arguments(known: Mapping[str, Any], given: list[str]) -> dict[str, str
     """Return arguments by name; end at one that is not documented, or has no value, or a wrong one.
 
     Args:
-        known: Argument -> {kind: flag|text|int|float, choices: [...]}.
+        known: Argument -> {kind: flag|text|texts|int|float, choices: [...]}; of `texts` those after the first
+            follow it, and are returned with spaces between them.
         given: As the program got them.
     """
     found: dict[str, str] = {}
@@ -86,6 +87,8 @@ def parse_arguments(known: Mapping[str, Any], given: list[str]) -> dict[str, str
             if not words or words[0].startswith("--"):
                 fail(f"error: argument {name}: expected one argument")
             value = words.pop(0)
+        while kind == "texts" and words and not words[0].startswith("--"):
+            value = f"{value} {words.pop(0)}"
         try:
             {"int": int, "float": float}.get(kind, str)(value)
         except ValueError:
@@ -96,11 +99,28 @@ def parse_arguments(known: Mapping[str, Any], given: list[str]) -> dict[str, str
     return found
 
 
-def words_for(prompt: str, limit: int) -> list[str]:
+def voice_of(file: Path) -> str:
+    """Return the word that a model begins every answer with, as a test wants it; empty for none.
+
+    It stands in config.json under `double`: `says`, or at the end of a GGUF file behind `DOUBLE:`.
+    """
+    if file.is_dir():
+        config = file / "config.json"
+        return (
+            str(json.loads(config.read_text()).get("double", {}).get("says", "")) if config.is_file() else ""
+        )
+    with file.open("rb") as content:
+        content.seek(max(0, file.stat().st_size - 64))
+        _, marked, said = content.read().rpartition(b"DOUBLE:")
+    return said.decode() if marked else ""
+
+
+def words_for(prompt: str, limit: int, voice: str = "") -> list[str]:
     """Return a made-up answer, the same for the same question: at most `limit` words (tokens)."""
     stock = ("the", "double", "answers", "with", "words", "that", "mean", "nothing", "at", "all")
     start = hashlib.sha256(prompt.encode()).digest()[0]
-    return [stock[(start + number) % len(stock)] for number in range(max(1, min(limit, 16)))]
+    count = max(1, min(limit, 16))
+    return [*voice.split(), *(stock[(start + number) % len(stock)] for number in range(count))][:count]
 
 
 def embedding_of(text: str, size: int = 8) -> list[float]:
@@ -116,9 +136,10 @@ def prompt_of(body: Json) -> str:
     return str(messages[-1].get("content", ""))
 
 
-def openai_chat(body: Json, object_name: str = "chat.completion") -> Json:
+def openai_chat(body: Json, object_name: str = "chat.completion", voice: str = "") -> Json:
     """Return a whole answer in the form of the OpenAI API."""
-    words = words_for(prompt_of(body), int(body.get("max_tokens") or body.get("max_completion_tokens") or 16))
+    limit = int(body.get("max_tokens") or body.get("max_completion_tokens") or 16)
+    words = words_for(prompt_of(body), limit, voice)
     text = " ".join(words)
     chat = object_name.startswith("chat")
     choice: Json = {"index": 0, "finish_reason": "length"}
@@ -131,9 +152,9 @@ def openai_chat(body: Json, object_name: str = "chat.completion") -> Json:
     }  # fmt: skip
 
 
-def openai_stream(body: Json) -> Iterator[bytes]:
+def openai_stream(body: Json, voice: str = "") -> Iterator[bytes]:
     """Return the same in parts, as server-sent events."""
-    whole = openai_chat(body)
+    whole = openai_chat(body, voice=voice)
     head = {"id": whole["id"], "object": "chat.completion.chunk", "created": 0, "model": body["model"]}
     for word in whole["choices"][0]["message"]["content"].split():
         part = {"index": 0, "delta": {"content": f"{word} "}, "finish_reason": None}

@@ -22,6 +22,7 @@ from common import (
     openai_stream,
     parse_arguments,
     serve,
+    voice_of,
 )
 
 GGUF = b"GGUF"
@@ -41,6 +42,7 @@ class LocalAI(Handler):
 
     keys: ClassVar[list[str]] = []
     models: ClassVar[dict[str, Json]] = {}
+    root = Path("/models")
     ready = threading.Event()
     asked: ClassVar[dict[str, int]] = {}
 
@@ -60,6 +62,8 @@ class LocalAI(Handler):
 
 def _model(body: Json) -> Json:
     found = LocalAI.models.get(str(body.get("model") or ""))
+    if found is not None and "alias" in found:
+        found = LocalAI.models[found["alias"]]
     if found is None:
         message = f"model {body.get('model')!r} not found. To see available models, call GET /v1/models"
         raise RefusedError(404, {"error": {"code": 404, "message": message, "type": "not_found_error"}})
@@ -74,11 +78,13 @@ def _readyz(handler: Handler, _: Json) -> None:
 
 
 def _chat(handler: Handler, body: Json) -> Json | None:
-    if _model(body).get("embeddings"):
+    model = _model(body)
+    if model.get("embeddings"):
         raise RefusedError(500, {"error": {"code": 500, "message": "the model makes embeddings", "type": ""}})
+    voice = voice_of(LocalAI.root / model["parameters"]["model"])
     if not body.get("stream"):
-        return openai_chat(body)
-    handler.send_parts(openai_stream(body), "text/event-stream")
+        return openai_chat(body, voice=voice)
+    handler.send_parts(openai_stream(body, voice), "text/event-stream")
     return None
 
 
@@ -131,13 +137,23 @@ def read_models(path: Path, root: Path, known: Json) -> dict[str, Json]:
             {str(word).partition(":")[0] for word in entry.get("options", [])} - set(known["options"])
         ):
             fail(f"{path}: unknown options: {', '.join(unknown)}")
+        found[entry["name"]] = entry
+        if "alias" in entry:
+            continue
         if entry.get("backend", "llama-cpp") not in BACKENDS:
             fail(f"backend not found: {entry['backend']}")
         file = root / entry["parameters"]["model"]
         if not file.is_file() or file.open("rb").read(len(GGUF)) != GGUF:
             fail(f"could not load model: {file} is no GGUF file")
-        found[entry["name"]] = entry
+    check_aliases(path, found)
     return found
+
+
+def check_aliases(path: Path, found: dict[str, Json]) -> None:
+    """End at an alias with settings of its own, or of what is no model."""
+    for entry in (entry for entry in found.values() if "alias" in entry):
+        if set(entry) != {"name", "alias"} or "alias" in found.get(entry["alias"], entry):
+            fail(f"{path}: {entry['name']} is no alias of a model of this file")
 
 
 def prepare(arguments: list[str]) -> int:
@@ -151,6 +167,7 @@ def prepare(arguments: list[str]) -> int:
         if json.loads(os.environ.get(name, '["the internet"]')):
             fail(f"{name}: dial tcp: lookup: no such host")
     root = Path(of("LOCALAI_MODELS_PATH", "MODELS_PATH", default="/models"))
+    LocalAI.root = root
     configured = of("LOCALAI_MODELS_CONFIG_FILE", "CONFIG_FILE")
     LocalAI.models = read_models(Path(configured), root, known) if configured else {}
     keys = Path(of("LOCALAI_CONFIG_DIR", default="/configuration")) / "api_keys.json"

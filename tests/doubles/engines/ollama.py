@@ -25,6 +25,7 @@ from common import (
     openai_stream,
     prompt_of,
     serve,
+    voice_of,
     words_for,
 )
 
@@ -270,9 +271,13 @@ def _embed(handler: Handler, body: Json) -> Json:
     }
 
 
+def _voice(model: Json) -> str:
+    return voice_of(Path(model["from"]))
+
+
 def _openai(body: Json, handler: Handler) -> Json:
     try:
-        _load(handler, body)
+        body = {**body, "voice": _voice(_load(handler, body))}
     except RefusedError as refused:
         about = {"message": refused.body["error"], "type": "not_found_error", "param": None, "code": None}
         raise RefusedError(404, {"error": about}) from None
@@ -285,9 +290,10 @@ def _openai_model(model: Json) -> Json:
 
 def _chat_v1(handler: Handler, body: Json) -> object:
     body = _openai(body, handler)
+    voice = body["voice"]
     if not body.get("stream"):
-        return openai_chat(body)
-    handler.send_parts(openai_stream(body), "text/event-stream")
+        return openai_chat(body, voice=voice)
+    handler.send_parts(openai_stream(body, voice), "text/event-stream")
     return None
 
 

@@ -22,6 +22,7 @@ from common import (
     openai_stream,
     parse_arguments,
     serve,
+    voice_of,
 )
 
 VERSION = "0.0.0-double"
@@ -35,6 +36,7 @@ class Vllm(Handler):
     names: tuple[str, ...] = ()
     key = ""
     longest = 4096
+    voice = ""
     counted: ClassVar[dict[str, int]] = {"requests": 0, "tokens": 0}
     lock = threading.Lock()
 
@@ -84,10 +86,11 @@ def _models(handler: Handler, _: Json) -> Json:
 
 def _chat(handler: Handler, body: Json) -> object:
     body = _wanted(handler, body)
-    answer = _counted(handler, openai_chat(body))
+    voice = _self(handler).voice
+    answer = _counted(handler, openai_chat(body, voice=voice))
     if not body.get("stream"):
         return answer
-    handler.send_parts(openai_stream(body), "text/event-stream; charset=utf-8")
+    handler.send_parts(openai_stream(body, voice), "text/event-stream; charset=utf-8")
     return None
 
 
@@ -150,7 +153,8 @@ def main(arguments: list[str], environ: dict[str, Any]) -> None:
     parts = int(given.get("--tensor-parallel-size") or 1)
     if int(model.get("num_attention_heads", parts)) % parts:
         fail(f"ValueError: attention heads must be divisible by tensor parallel size ({parts}).")
-    Vllm.names = (given.get("--served-model-name") or given["--model"],)
+    Vllm.names = tuple((given.get("--served-model-name") or given["--model"]).split())
+    Vllm.voice = voice_of(Path(given["--model"]))
     Vllm.key = environ.get("VLLM_API_KEY") or given.get("--api-key", "")
     Vllm.longest = longest
     Vllm.routes = ROUTES

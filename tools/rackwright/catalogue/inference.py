@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rackwright.errors import RackwrightError
 from rackwright.sizing.gpu import NEEDS_GPU
 
 GROUP = "inference"
@@ -28,10 +29,12 @@ class Serving:
     Attributes:
         engine: Its engine; the service of the catalogue that has it as `engine` runs here.
         models: For each instance of the engine, in the order of its ports, the names that callers ask for.
+        embeddings: Those of them that make embeddings and answer no questions.
     """
 
     engine: str = FALLBACK
     models: tuple[tuple[str, ...], ...] = ((),)
+    embeddings: frozenset[str] = frozenset()
 
 
 def serving_of(variables: Mapping[str, Any], tier_engine: str) -> Serving:
@@ -42,7 +45,7 @@ def serving_of(variables: Mapping[str, Any], tier_engine: str) -> Serving:
         tier_engine: The engine of the site's tier.
     """
     engine = engine_of(variables, tier_engine)
-    return Serving(engine, models_of(engine, variables))
+    return Serving(engine, models_of(engine, variables), embeddings_of(engine, variables))
 
 
 def engine_of(variables: Mapping[str, Any], tier_engine: str) -> str:
@@ -74,6 +77,55 @@ def models_of(engine: str, variables: Mapping[str, Any]) -> tuple[tuple[str, ...
     if (instances := f"{engine}_instances") in variables:
         return tuple(_names([instance]) for instance in variables[instances] or ()) or ((),)
     return ((),)
+
+
+def embeddings_of(engine: str, variables: Mapping[str, Any]) -> frozenset[str]:
+    """Return the names of a host's models that answer no questions."""
+    entries = next((variables[name] for name in _lists(engine) if name in variables), None) or ()
+    marked = [entry for entry in entries if isinstance(entry, Mapping) and entry.get("embedding")]
+    return frozenset(_names(marked))
+
+
+def app_model(instances: Sequence[Mapping[str, Any]]) -> str:
+    """Return the model that the app asks for: the first of `host_plan.inference` that answers questions.
+
+    Raises:
+        RackwrightError: There is none.
+    """
+    for each in instances:
+        for name in each["models"]:
+            if name not in each["embeddings"]:
+                return str(name)
+    raise RackwrightError(
+        "no engine names a model that answers questions",
+        hint="give a host of the group inference one: <engine>_model, <engine>_models or <engine>_instances",
+    )
+
+
+def app_engine(instances: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return whom the app asks where no route stands before the engines: {model, engine, urls}.
+
+    Args:
+        instances: `host_plan.inference`. Those that do not serve the first model that answers questions are
+            not asked: the app knows one model and has one key.
+
+    Raises:
+        RackwrightError: No instance names such a model, or engines of several kinds serve it.
+    """
+    model = app_model(instances)
+    asked = [each for each in instances if model in each["models"]]
+    engines = list(dict.fromkeys(str(each["engine"]) for each in asked))
+    if len(engines) > 1:
+        raise RackwrightError(
+            f"{model} is served by engines of several kinds ({', '.join(engines)}), each with a key of its"
+            " own, and the app, which asks them directly, has one key",
+            hint="put a host of the zone app into the group model_route: it knows all keys",
+        )
+    return {"model": model, "engine": engines[0], "urls": [str(each["base_url"]) for each in asked]}
+
+
+def _lists(engine: str) -> tuple[str, str]:
+    return f"{engine}_models", f"{engine}_instances"
 
 
 def _names(entries: Any) -> tuple[str, ...]:  # noqa: ANN401 - whatever the inventory says; the role checks it

@@ -20,7 +20,7 @@ from rackwright.sizing.machine import Machine
 from rackwright.sizing.placement import request_of
 from rackwright.sizing.remedies import size_host_or_explain
 
-__all__ = ["COMMON_ROLES", "EDGE_NAMES", "Machine", "host_plan", "proxy_endpoint"]
+__all__ = ["COMMON_ROLES", "EDGE_NAMES", "Machine", "host_plan", "inference_of", "proxy_endpoint"]
 
 # Needed on every host, whatever runs there.
 COMMON_ROLES = ("base", "firewall", "tls", "hardening")
@@ -76,8 +76,12 @@ def host_plan(
         "endpoints": _endpoints(site),
         "edge": edge_routes(site),
         "engine": site.served_by(host).engine if host in site.groups.get(GROUP, ()) else None,
+<<<<<<< HEAD
         "inference": _inference(site),
         **{variable: _chosen(site, variable) for variable in CHOICES},
+=======
+        "inference": inference_of(site),
+>>>>>>> 2b6056e (feat(models): a switch for every engine, proven against the tier's promise, and the app told without a pause)
         "callers": _callers(site, here, services, all_flows),
         "firewall": {
             "inbound": _inbound(site, here, services, all_flows),
@@ -117,7 +121,7 @@ def _endpoints(site: Site) -> Plan:
     }
 
 
-def _inference(site: Site) -> list[Plan]:
+def inference_of(site: Site) -> list[Plan]:
     """Return where models are served by the OpenAI API: an entry for each instance of every engine."""
     return [
         {
@@ -127,6 +131,7 @@ def _inference(site: Site) -> list[Plan]:
             "port": port.port,
             "base_url": f"{'https' if port.tls else 'http'}://{_in_url(host.address)}:{port.port}/v1",
             "models": list(models),
+            "embeddings": [model for model in models if model in site.served_by(host.name).embeddings],
         }
         for name, service in site.catalogue.services.items()
         if VARIABLE in service.when

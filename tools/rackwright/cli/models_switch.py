@@ -13,16 +13,18 @@ from rackwright.cli.options import inventory_option
 @click.argument("model", required=False)
 @inventory_option
 @click.option("--quantisation", help="Build; default: the first that the store has.")
-@click.option("--engine", default="llama_cpp", show_default=True, help="Engine whose hosts are switched.")
+@click.option("--engine", help="Engine whose hosts are switched; needed where the site has several.")
 @click.option("--rollback", "back", is_flag=True, help="Serve again what was served before the last switch.")
 @click.option(
     "--stop-first",
     is_flag=True,
-    help="Stop the old model before the new one is loaded; meanwhile nothing is served.",
+    help="One host after the other: stop the old model, then load the new one.",
 )
+@click.option("--accept-slow", is_flag=True, help="Take a model that is slower than the tier promises.")
 @click.option(
-    "--engines-only", is_flag=True, help="Leave the app and the route as they are; `apply` does them."
+    "--engines-only", is_flag=True, help="Leave the app and the route as they are; --finish does them."
 )
+@click.option("--finish", is_flag=True, help="Give the app and the route the new name, after --engines-only.")
 @click.option(
     "--port",
     type=click.IntRange(1024, 65535),
@@ -44,28 +46,36 @@ def switch_command(
     engine: str,
     back: bool,
     stop_first: bool,
+    accept_slow: bool,
     engines_only: bool,
+    finish: bool,
     port: int,
     drain_seconds: int,
 ) -> None:
     """Load a model beside the one that is served, prove it by the golden prompts, and move the callers to it.
 
-    Where an answer is not what it should be, the new model is stopped and the old one serves on.
+    Where an answer is not what it should be, or slower than the tier promises, the new model is stopped and
+    the old one serves on.
     """
-    if back == (model is not None):
-        raise click.UsageError("name a model, or give --rollback")
+    if [model is not None, back, finish].count(True) != 1:
+        raise click.UsageError("name a model, or give --rollback or --finish")
     # Loads Ansible, which takes a second.
-    from rackwright.models.switch.run import Wish, rollback, switch  # noqa: PLC0415
+    from rackwright.models.switch import callers  # noqa: PLC0415
+    from rackwright.models.switch.order import Wish  # noqa: PLC0415
+    from rackwright.models.switch.run import rollback, switch  # noqa: PLC0415
 
     wish = Wish(
         stop_first=stop_first,
         # What served before has proven itself.
         prove=not back,
+        accept_slow=accept_slow,
         port=port,
         drain_seconds=drain_seconds,
         callers=not engines_only,
     )
-    if model is None:
+    if finish:
+        callers.finish(inventory, engine, click.echo)
+    elif model is None:
         rollback(inventory, engine, wish, click.echo)
     else:
         switch(inventory, engine, model, quantisation, wish, click.echo)

@@ -46,6 +46,7 @@ class Host:
         cpus: Cores of all instances together.
         shm_mb: Memory that the processes of one instance share, out of its own.
         all_gpus: The CDI name of all GPUs, for an instance that names none; empty on a host without.
+        container: Name of the first instance's container; the further ones have a number behind it.
         defaults: Of every instance, by the name of vLLM's argument (with `_`).
     """
 
@@ -55,6 +56,7 @@ class Host:
     shm_mb: int
     all_gpus: str
     defaults: Mapping[str, Any]
+    container: str = "vllm"
 
 
 def instances_of(given: Sequence[Mapping[str, Any]], host: Host) -> list[Instance]:
@@ -76,7 +78,7 @@ def instances_of(given: Sequence[Mapping[str, Any]], host: Host) -> list[Instanc
         devices = _devices(entry, settings, host.all_gpus)
         for gpu in entry.get("gpus") or ():
             used[int(gpu)] += float(settings["gpu_memory_utilization"])
-        name = "vllm" if number == 0 else f"vllm_{number}"
+        name = f"{host.container}_{number}" if number else host.container
         found.append(
             {
                 "container": name,
@@ -123,6 +125,7 @@ def _devices(entry: Mapping[str, Any], settings: Mapping[str, Any], all_gpus: st
 
 def _arguments(entry: Mapping[str, Any], settings: Mapping[str, Any]) -> list[str]:
     words = ["--model", f"{MODEL_ROOT}/{entry['name']}", "--served-model-name", str(entry["name"])]
+    words += [str(name) for name in entry.get("also") or ()]
     words += ["--host", "0.0.0.0", "--port", str(INNER_PORT)]  # noqa: S104 - inside the container
     for key in _OWN:
         value = settings.get(key)

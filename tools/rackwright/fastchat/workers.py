@@ -40,6 +40,8 @@ class Model(BaseModel):
         dtype: Type that it computes with; empty: half precision on GPUs, single on processors.
         load_8bit: Whether the weights are compressed to 8 bits when they are loaded; one GPU only.
         embedding: Whether it is one for embeddings.
+        leaving: Whether another one has taken its place: it keeps what it was given, and the others share as
+            though it were not there.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -51,6 +53,7 @@ class Model(BaseModel):
     dtype: Literal["", "float32", "float16", "bfloat16"] = ""
     load_8bit: bool = False
     embedding: bool = False
+    leaving: bool = False
 
 
 class Settings(BaseModel):
@@ -106,14 +109,16 @@ def workers_of(models: Sequence[Mapping[str, Any]], settings: Mapping[str, Any])
         for model in _checked(models)
         for number, gpus in enumerate(model.gpus or [""])
     ]
-    memory_mb = common.memory_mb // max(1, len(workers))
+    # One that leaves was given its part when there was another worker less.
+    sharing = sum(not worker.model.leaving for worker in workers) or len(workers)
+    memory_mb = common.memory_mb // max(1, sharing)
     if workers and memory_mb < LEAST_WORKER_MB:
         raise RackwrightError(
-            f"fastchat_memory_mb: {memory_mb} MB would be left for each of {len(workers)} workers, and one "
+            f"fastchat_memory_mb: {memory_mb} MB would be left for each of {sharing} workers, and one "
             f"needs {LEAST_WORKER_MB} MB before any weight is loaded",
             hint="give the host more memory, or serve fewer models on it",
         )
-    cpus = max(0.1, round(common.cpus / max(1, len(workers)), 2))
+    cpus = max(0.1, round(common.cpus / max(1, sharing), 2))
     return [_container(worker, common, memory_mb, cpus) for worker in workers]
 
 

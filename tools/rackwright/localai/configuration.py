@@ -27,6 +27,7 @@ class Model(BaseModel):
 
     Attributes:
         name: By which callers ask for it.
+        also: Further names by which callers may ask for it.
         source: Its GGUF file, a path on the control node or a URL; needs sha256.
         path: Its GGUF file on the host, where something else brought it.
         sha256: Checksum of the file.
@@ -39,6 +40,7 @@ class Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]*$")]
+    also: list[Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]*$")]] = []
     source: Annotated[str, Field(pattern=r"^(/|https?://)")] = ""
     path: Annotated[str, Field(pattern=r"^(/[^:]+)?$")] = ""
     sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
@@ -108,6 +110,10 @@ def configuration(
     """
     models = models_of(given)
     entries = [_entry(model, model.context or context, parallel, gpu) for model in models]
+    # LocalAI answers to a further name by an entry that has no file of its own.
+    names = {model.name for model in models}
+    aliases = {name: model.name for model in models for name in model.also if name not in names}
+    entries += [{"name": name, "alias": target} for name, target in aliases.items()]
     places = {model.name: model.path or f"{directory}/{model.file}" for model in models}
     return {
         "text": json.dumps(entries, indent=1) + "\n",

@@ -153,6 +153,11 @@ def _firewall(result: Mapping[str, Any]) -> Found:
         yield "", Item("firewall", "rules", "loaded", reasons, diff)
 
 
+def _retired(result: Mapping[str, Any]) -> Found:
+    for entry in _changed(result):
+        yield "", Item("container", str(entry["name"]), "removed", str(entry["reason"]))
+
+
 def _container(result: Mapping[str, Any]) -> Found:
     reasons = list(result.get("reasons") or ())
     action = "recreated"
@@ -211,6 +216,7 @@ _READERS: dict[str, Callable[[Mapping[str, Any]], Found]] = {
     "certificates": _certificates,
     "firewall": _firewall,
     "container_service": _container,
+    "containers_retired": _retired,
     "postgresql_objects": _objects,
     "postgresql_cluster": _cluster,
     "app_release": _release,

@@ -5,11 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rackwright.catalogue.findings import Finding, short
-from rackwright.catalogue.inference import GROUP, VARIABLE
+from rackwright.catalogue.inference import GROUP, VARIABLE, app_engine
 from rackwright.catalogue.load import Catalogue
+from rackwright.catalogue.plan import inference_of
+from rackwright.catalogue.site import Site
 from rackwright.errors import RackwrightError
 from rackwright.site.inventory import Inventory
 from rackwright.site.known import nearest
+
+
+def app_engine_findings(site: Site) -> Iterator[Finding]:
+    """Yield why the app cannot ask the engines directly, where it would have to."""
+    if not site.hosts_of("app") or site.hosts_of("model_route"):
+        return
+    instances = inference_of(site)
+    if not any(each["models"] for each in instances):
+        # The engines' own roles say what they lack.
+        return
+    try:
+        app_engine(instances)
+    except RackwrightError as error:
+        shown = ", ".join(dict.fromkeys(str(each["engine"]) for each in instances))
+        yield Finding("groups", f"model_route: (no host); engines: {shown}", error.message, error.hint or "")
 
 
 def engine_findings(inventory: Inventory, catalogue: Catalogue, tier_engine: str) -> Iterator[Finding]:

@@ -19,9 +19,13 @@ from rackwright.site.access_checks import (
     host_name_findings,
     open_findings,
 )
+<<<<<<< HEAD
 from rackwright.site.choice_checks import choice_findings
 from rackwright.site.edge_checks import edge_findings
 from rackwright.site.engine_checks import engine_findings
+=======
+from rackwright.site.engine_checks import app_engine_findings, engine_findings
+>>>>>>> 2b6056e (feat(models): a switch for every engine, proven against the tier's promise, and the app told without a pause)
 from rackwright.site.file_checks import UNREADABLE, file_findings
 from rackwright.site.hardware_checks import hardware_findings
 from rackwright.site.inventory import AnsibleObject, Inventory, load_inventory
@@ -140,6 +144,7 @@ def _findings(inventory: Inventory, draft: bool) -> Iterator[Finding]:
             # A site that can be put together: only then can its flows and its hosts' budgets be told.
             site = site_of(inventory)
             yield from policy_findings(site)
+            yield from app_engine_findings(site)
             if not levels:
                 yield from _budgets(inventory, site)
     yield from version_findings(values.get("versions"))

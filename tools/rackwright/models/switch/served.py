@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rackwright.models.store.files import StoreError
+from rackwright.models.switch.ways import WAYS
+from rackwright.models.switch.ways import served as served_entry
 
 _SECONDS = 120
 
@@ -39,7 +41,11 @@ def _main(variable: str, hosts: str, *sources: str) -> None:
     from rackwright.site.inventory import load_inventory  # noqa: PLC0415 - sets Ansible up before its import
 
     inventory = load_inventory([Path(source) for source in sources])
-    names = {host: str(inventory.hosts[host].variables[variable]["name"]) for host in hosts.split(",")}
+    way = next(way for way in WAYS.values() if way.variable == variable)
+    names = {
+        host: str(served_entry(way, inventory.hosts[host].variables[variable])["name"])
+        for host in hosts.split(",")
+    }
     origins = [each.origin for each in inventory.definitions if each.name == variable and each.origin]
     json.dump({"names": names, "origins": origins}, sys.stdout)
 

@@ -1,4 +1,4 @@
-"""A site as a switch sees it: which hosts serve which model, with what room."""
+"""A site as a switch sees it: which hosts serve which models, with what room, and who asks them."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rackwright.catalogue.inference import api_port
 from rackwright.errors import RackwrightError
-from rackwright.models.catalogue import models_of
 from rackwright.models.store.files import StoreError
+from rackwright.models.switch.needs import Host, room_of
 from rackwright.models.switch.room import Room
-from rackwright.models.switch.target import Target, need_mb
+from rackwright.models.switch.target import Target
+from rackwright.models.switch.ways import WAYS, Value, Way, way_of
 from rackwright.site.inventory import Inventory, load_inventory
 from rackwright.site.load import load_site
+from rackwright.site.plain import plain
 from rackwright.sizing.report import size_site
-
-ENGINE = "llama_cpp"
-VARIABLE = "llama_cpp_model"
 
 
 @dataclass(frozen=True)
@@ -25,73 +25,99 @@ class Serving:
     """The hosts of one engine.
 
     Attributes:
+        way: The engine's.
         inventory: The site's.
         hosts: Those that the engine runs on.
-        settings: The engine's numbers on each.
+        ports: Of its instances, in their order.
         callers: The hosts of the app.
         route: Whether there is an address for all engines.
     """
 
+    way: Way
     inventory: Inventory
-    hosts: tuple[str, ...]
-    settings: Mapping[str, Mapping[str, Any]]
+    hosts: Mapping[str, Host]
+    ports: Sequence[int]
     callers: tuple[str, ...]
     route: bool
 
     @property
     def variables(self) -> Mapping[str, Any]:
         """The variables of the first of the hosts."""
-        return self.inventory.hosts[self.hosts[0]].variables
+        return next(iter(self.hosts.values())).variables
 
-    def current(self) -> Mapping[str, Any]:
+    def current(self) -> Value:
         """Return what the site serves now.
 
         Raises:
-            StoreError: Its hosts serve different models.
+            StoreError: Nothing is named, or its hosts serve different models.
         """
-        found = [dict(self.inventory.hosts[host].variables[VARIABLE]) for host in self.hosts]
-        if any(each != found[0] for each in found):
+        variable = self.way.variable
+        found = {
+            name: plain(host.variables[variable])
+            for name, host in self.hosts.items()
+            if variable in host.variables
+        }
+        if len(found) < len(self.hosts):
+            nameless = sorted(set(self.hosts) - set(found))
             raise StoreError(
-                f"the hosts serve different models ({', '.join(str(each['name']) for each in found)})",
-                hint=f"a switch is for all of an engine's hosts; define {VARIABLE} for all of them",
+                f"{variable} is not defined for {', '.join(nameless)}", hint="name what is served there"
             )
-        return found[0]
-
-    def rooms(self, old: Target, new: Target) -> dict[str, Room]:
-        """Return what each host has for the two models."""
-        models, rooms = models_of(self.variables), {}
-        cache = int(self.variables.get("llama_cpp_prompt_cache_mb") or 0)
-        for host in self.hosts:
-            numbers = self.settings[host]
-            shape = (models, int(numbers["context_tokens"]), int(numbers["parallel"]), cache)
-            rooms[host] = Room(
-                host, int(numbers["memory_mb"]), old=need_mb(old, *shape), new=need_mb(new, *shape)
+        first = next(iter(found.values()))
+        if any(each != first for each in found.values()):
+            raise StoreError(
+                f"{variable} differs between {', '.join(found)}",
+                hint=f"a switch is for all of an engine's hosts; define {variable} for all of them",
             )
-        return rooms
+        return first
+
+    def rooms(self, value: Value, new: Target) -> dict[str, Room]:
+        """Return what each host has for the models."""
+        return {name: room_of(self.way, host, value, new) for name, host in self.hosts.items()}
 
 
-def serving_of(sources: Sequence[Path], engine: str) -> Serving:
+def serving_of(sources: Sequence[Path], engine: str | None) -> Serving:
     """Read a site.
 
+    Args:
+        sources: Inventory sources.
+        engine: Whose hosts are switched; None for the only engine that the site has.
+
     Raises:
-        RackwrightError: No host runs the engine, a switch of it is not known, or a host's size is not.
+        RackwrightError: No host runs it, there are several to choose from, or a host's size is not known.
     """
-    if engine != ENGINE:
-        raise StoreError(
-            f"a switch of {engine} is not known, only of {ENGINE}",
-            hint=f"change the variables of roles/{engine} and run `rackwright apply`",
-        )
     inventory, site = load_inventory(sources), load_site(sources)
-    hosts = tuple(host.name for host in site.hosts_of(engine))
-    if not hosts:
-        raise StoreError(f"no host of the site runs {engine}", hint="--engine names another one")
-    settings = {}
+    running = [name for name in WAYS if site.hosts_of(name)]
+    if engine is None:
+        if len(running) != 1:
+            told = (
+                f"the site has the engines {', '.join(running)}"
+                if running
+                else "no host of the site runs an engine"
+            )
+            raise StoreError(
+                told, hint="name the one to switch with --engine" if running else "see docs/engines"
+            )
+        engine = running[0]
+    way = way_of(engine)
+    names = [host.name for host in site.hosts_of(engine)]
+    if not names:
+        there = f": it has {', '.join(running)}" if running else ""
+        raise StoreError(f"no host of the site runs {engine}{there}", hint="--engine names another one")
+    hosts = {}
     for report in size_site(inventory, site):
-        if report.name not in hosts:
+        if report.name not in names:
             continue
         if report.sizing is None:
             raise report.problem or RackwrightError(f"{report.name} has no sizing")
-        settings[report.name] = dict(report.sizing.services[engine].settings.values)
+        settings = dict(report.sizing.services[engine].settings.values)
+        hosts[report.name] = Host(report.name, inventory.hosts[report.name].variables, settings)
+    ports = site.catalogue.services[engine].ports
+    numbers = [ports[api_port(number)].port for number in range(len(ports)) if api_port(number) in ports]
     return Serving(
-        inventory, hosts, settings, inventory.members("app"), bool(inventory.members("model_route"))
+        way,
+        inventory,
+        {name: hosts[name] for name in names},
+        numbers,
+        inventory.members("app"),
+        bool(inventory.members("model_route")),
     )

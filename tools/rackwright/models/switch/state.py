@@ -27,15 +27,15 @@ class Previous:
     """What was served before.
 
     Attributes:
-        model: The engine's variable: {name, path or file and sha256, size}.
+        engine: The engine that was switched.
+        model: Its entry in the engine's variable.
         build: {model, quantisation} where hosts have it from the store; None where a role brings the file.
-        own: The site's own definition of the variable, which is in force again without ours.
         switched: When it was replaced, ISO 8601.
     """
 
+    engine: str
     model: Mapping[str, Any]
     build: Mapping[str, str] | None
-    own: bool
     switched: str
 
 
@@ -54,10 +54,16 @@ class ServingFile:
         _, ours, _ = self._parts()
         return dict(yaml.safe_load(ours) or {})
 
-    def previous(self) -> Previous | None:
-        """Return what was served before; None where nothing was switched."""
-        found = self.read().get(PREVIOUS)
-        return Previous(found["model"], found["build"], found["own"], found["switched"]) if found else None
+    def previous(self, engine: str) -> Previous | None:
+        """Return what an engine served before; None where nothing was switched."""
+        found = (self.read().get(PREVIOUS) or {}).get(engine)
+        return Previous(engine, found["model"], found["build"], found["switched"]) if found else None
+
+    def with_previous(self, previous: Previous) -> dict[str, Any]:
+        """Return what our part says with another way back for one engine."""
+        ours = self.read()
+        told = {"model": dict(previous.model), "build": previous.build, "switched": previous.switched}
+        return {**ours, PREVIOUS: {**(ours.get(PREVIOUS) or {}), previous.engine: told}}
 
     def content(self) -> bytes | None:
         """Return the whole file; None where there is none."""
