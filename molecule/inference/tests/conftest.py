@@ -68,3 +68,18 @@ def chat(key: str, model: str) -> Callable[..., dict[str, Any]]:
         return {"path": "/v1/chat/completions", "key": key, "body": question | body}
 
     return made
+
+
+@pytest.fixture
+def tell(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Writes a measured figure beside the tests' names."""
+    terminal = request.config.pluginmanager.get_plugin("terminalreporter")
+    capture = request.config.pluginmanager.get_plugin("capturemanager")
+
+    def write(text: str) -> None:
+        assert terminal is not None
+        assert capture is not None
+        with capture.global_and_fixture_disabled():
+            terminal.write_line(f"  {text}")
+
+    return write

@@ -25,21 +25,6 @@ def load(machines: Machines, settings: dict[str, Any]) -> list[dict[str, Any]]:
     return list(json.loads(found))
 
 
-@pytest.fixture
-def tell(request: pytest.FixtureRequest) -> Callable[[str], None]:
-    """Writes a measured figure beside the tests' names."""
-    terminal = request.config.pluginmanager.get_plugin("terminalreporter")
-    capture = request.config.pluginmanager.get_plugin("capturemanager")
-
-    def write(text: str) -> None:
-        assert terminal is not None
-        assert capture is not None
-        with capture.global_and_fixture_disabled():
-            terminal.write_line(f"  {text}")
-
-    return write
-
-
 def started(machines: Machines, host: str) -> str:
     """When the engine's container was started last, and whether it is healthy."""
     return machines.inside(

@@ -167,7 +167,7 @@ def test_logs_are_rotated(machines: Machines) -> None:
 
 
 def test_the_app_speaks_to_the_route(machines: Machines) -> None:
-    written = machines.inside("app1", "cat /etc/rackwright/app/app.toml")
+    written = machines.inside("app1", "cat /etc/rackwright/app/engine.toml")
     assert f'urls = ["https://{machines.addresses["app1"]}:{PORT}/v1"]' in written
     health = (
         "import json, ssl, urllib.request as r;"
