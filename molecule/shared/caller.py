@@ -8,8 +8,8 @@ from typing import Any
 from machines import Machines
 
 # Each caller is a thread. One that keeps its connection looks, as every pool of connections does, whether the
-# server has closed it; one that streams reads events to their end. Keys are used in turn, since the app counts
-# the requests of each user.
+# server has closed it; one that streams reads events to their end. Keys are used in turn, since the app
+# counts the requests of each user.
 SCRIPT = """
 import http.client, itertools, json, os, select, ssl, threading, time
 from urllib.parse import urlsplit

@@ -1,4 +1,4 @@
-"""model_traffic: the rule that leads callers, and whose connections are waited for (see molecule/inference)."""
+"""model_traffic: the rule that leads callers, and whose connections are waited for (molecule/inference)."""
 
 from __future__ import annotations
 

@@ -27,8 +27,8 @@ USERS = 40
 @pytest.fixture(scope="session")
 def operator(tmp_path_factory: pytest.TempPathFactory) -> Operator:
     """Who gives commands."""
-    # The project's own list of golden prompts comes in after the lab's with the scenario's directory; it wants
-    # a model that knows something.
+    # The project's own list of golden prompts comes in after the lab's with the scenario's directory; it
+    # wants a model that knows something.
     lab = yaml.safe_load((PROJECT / "inventories/lab/group_vars/all/models.yml").read_text())
     return Operator(tmp_path_factory.mktemp("operator") / "site", {"golden_prompts": lab["golden_prompts"]})
 

@@ -40,6 +40,8 @@ SEARCHED = "usr/lib/python3/dist-packages/engine-doubles.pth"
 _LEFT_OUT = ("/usr/share/man", "/usr/share/doc", "/usr/share/locale", "/usr/share/info", "/usr/share/lintian")
 # Where the models' store has a model on its host.
 MODEL = "/var/lib/rackwright/models/served-double"
+# Models to switch to, in both forms, and what each says: the second is what no golden prompt wants.
+BUNDLE = {"double-next": "well", "double-wrong": "nonsense"}
 # A model of one layer, as vLLM's double looks at it.
 VLLM_CONFIG = {"architectures": ["Double"], "max_position_embeddings": 4096, "num_attention_heads": 8}
 
@@ -173,12 +175,41 @@ def models(target: Path) -> dict[str, object]:
     }
 
 
+def bundle(target: Path, gguf: Path) -> str:
+    """Make the models to switch to, as `model_sources` takes a folder."""
+    for name, voice in BUNDLE.items():
+        config = {**VLLM_CONFIG, "double": {"says": voice}}
+        forms = {
+            "f32": {"model.gguf": gguf.read_bytes() + b"DOUBLE:" + voice.encode()},
+            "bf16": {
+                "config.json": json.dumps(config).encode(),
+                "model.safetensors": b"\x02" + bytes(7) + b"{}",
+            },
+        }
+        for quantisation, files in forms.items():
+            directory = target / name / quantisation
+            directory.mkdir(parents=True, exist_ok=True)
+            for path, content in files.items():
+                (directory / path).write_bytes(content)
+            described = {
+                "model": name, "quantisation": quantisation, "source": "folder", "name": name, "revision": "",
+                "licence": "CC0-1.0", "licence_of_source": "",
+                "files": [
+                    {"path": path, "size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+                    for path, content in files.items()
+                ],
+            }  # fmt: skip
+            (directory / "manifest.json").write_text(json.dumps(described), encoding="utf-8")
+    return str(target)
+
+
 def main() -> None:
     """Write everything into the directory that is named."""
     target = Path(sys.argv[1]).resolve()
     target.mkdir(parents=True, exist_ok=True)
     image = build(target, "engines", base_recipe(), added_files())
     document = {"image": image, "models": models(target)}
+    document["bundle"] = bundle(target / "bundle", target / "double.gguf")
     (target / "doubles.yml").write_text("---\n" + yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
 
 

@@ -1,13 +1,20 @@
 """Which engine's service runs where, and where its callers find it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 
 from rackwright.catalogue.findings import FindingsError
 from rackwright.catalogue.flows import flows
-from rackwright.catalogue.inference import Serving, engine_of, models_of
+from rackwright.catalogue.inference import (
+    Serving,
+    app_engine,
+    app_model,
+    engine_of,
+    models_of,
+    serving_of,
+)
 from rackwright.catalogue.load import load_catalogue
 from rackwright.catalogue.plan import Machine, host_plan
 from rackwright.catalogue.site import Site
@@ -81,6 +88,7 @@ def test_the_plan_names_every_instance_with_its_models(make_site: MakeSite) -> N
             "port": 8000 + number,
             "base_url": f"http://{address}:{8000 + number}/v1",
             "models": [model],
+            "embeddings": [],
         }
         for number, model in enumerate(["big", "big", "small"])
     ]
@@ -112,3 +120,35 @@ def test_further_ports_must_not_meet_others(services: dict[str, Any], zone_polic
     with pytest.raises(FindingsError) as caught:
         load_catalogue(services, zone_policy)
     assert [finding.variable for finding in caught.value.findings] == ["services.app.ports.more_1.port"]
+
+
+def instance(engine: str, *models: str, embeddings: Sequence[str] = ()) -> dict[str, object]:
+    named = {"models": list(models), "embeddings": list(embeddings)}
+    return {"host": engine, "engine": engine, "base_url": f"http://{engine}/v1", **named}
+
+
+def test_the_app_asks_the_engines_of_its_model_alone() -> None:
+    """It knows one model and has one key; another engine would refuse both."""
+    instances = [
+        instance("ollama", "bge-m3", "qwen3-8b", embeddings=["bge-m3"]),
+        instance("vllm", "qwen3-32b"),
+    ]
+    assert app_model(instances) == "qwen3-8b"
+    assert app_engine(instances) == {"model": "qwen3-8b", "engine": "ollama", "urls": ["http://ollama/v1"]}
+
+
+def test_one_model_by_engines_of_several_kinds_wants_a_route() -> None:
+    with pytest.raises(RackwrightError, match=r"several kinds \(ollama, vllm\)") as caught:
+        app_engine([instance("ollama", "qwen3-8b"), instance("vllm", "qwen3-8b")])
+    assert "model_route" in str(caught.value.hint)
+
+
+def test_a_site_without_a_model_for_its_app_is_told() -> None:
+    with pytest.raises(RackwrightError, match="names a model that answers"):
+        app_engine([instance("ollama", "bge-m3", embeddings=["bge-m3"])])
+
+
+def test_models_that_make_embeddings_are_known() -> None:
+    models = [{"name": "bge-m3", "embedding": True}, {"name": "qwen3-8b"}]
+    found = serving_of({"inference_engine": "ollama", "ollama_models": models}, "llama_cpp")
+    assert (found.models, found.embeddings) == ((("bge-m3", "qwen3-8b"),), frozenset({"bge-m3"}))

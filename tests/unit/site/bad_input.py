@@ -33,6 +33,11 @@ def site(old: str, new: str) -> list[tuple[str, str, str]]:
 
 DATA1 = 'data1: {ansible_host: "{{ lab_prefix }}.30.11"}'
 
+APP1 = 'app1: {ansible_host: "{{ lab_prefix }}.20.11"}'
+APP2 = (APP1, f'{APP1}, app2: {{ansible_host: "{{{{ lab_prefix }}}}.20.12"}}')
+APP2_SERVES = ("inference: {hosts: {app1: {}}}", "inference: {hosts: {app1: {}, app2: {}}}")
+SAME_MODEL = "{name: tiny-random, path: /m.gguf, sha256: ''}"
+
 BAD: dict[str, Bad] = {
     # Names
     "site name with a space": Bad(
@@ -136,6 +141,14 @@ BAD: dict[str, Bad] = {
     "two vector stores": Bad(
         [("vector_store", "chroma", "elsewhere it is pgvector", "in group_vars/all", "host data1")],
         files={"host_vars/data1/store.yml": "vector_store: chroma\n"},
+    ),
+    "one model by engines of two kinds, and no route": Bad(
+        [("groups", "llama_cpp, ollama", "several kinds", "group model_route", "")],
+        [(HOSTS, *APP2), (HOSTS, *APP2_SERVES)],
+        files={
+            "host_vars/app1/engine.yml": "llama_cpp_model: {name: tiny-random, path: /m.gguf, size: 1}\n",
+            "host_vars/app2/engine.yml": f"inference_engine: ollama\nollama_models: [{SAME_MODEL}]\n",
+        },
     ),
     "unknown model": Bad(
         [("tier_overrides.inference.model", "qwen3-8bb", "no model of this name", "write `qwen3-8b`", "")],

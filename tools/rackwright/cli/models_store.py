@@ -94,10 +94,17 @@ def pull_command(
 @click.command("import")
 @click.argument("path", type=click.Path(exists=True, path_type=Path, resolve_path=True))
 @click.option("--model", required=True, help="Model of group_vars/all/models.yml that it is.")
+@click.option(
+    "--modelfile",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="What Ollama is to be told of it: TEMPLATE, SYSTEM, PARAMETER, LICENSE.",
+)
 @quantisation_option
 @store_option
 @wait_option
-def import_command(path: Path, model: str, quantisation: str | None, store: Path, wait: float) -> None:
+def import_command(
+    path: Path, model: str, modelfile: Path | None, quantisation: str | None, store: Path, wait: float
+) -> None:
     """Take a GGUF file, or a directory with a model's files, into the store."""
     from rackwright.models.catalogue import project_models  # noqa: PLC0415 - pydantic is slow to import
     from rackwright.models.store.bring_in import import_files  # noqa: PLC0415
@@ -107,7 +114,7 @@ def import_command(path: Path, model: str, quantisation: str | None, store: Path
     models = project_models()
     what = wanted(models, model, quantisation)
     click.echo(f"{what.model.title}, {what.quantisation}; licence: {what.model.licence}")
-    _print_stored(import_files(what, path, models, Store(store), wait), store)
+    _print_stored(import_files(what, path, models, Store(store), wait, modelfile), store)
 
 
 @click.command("export")

@@ -74,7 +74,7 @@ def switch_command(
         callers=not engines_only,
     )
     if finish:
-        callers.finish(inventory, engine, click.echo)
+        callers.finish(inventory, engine, click.echo, callers=not engines_only)
     elif model is None:
         rollback(inventory, engine, wish, click.echo)
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from rackwright.models.model import Models
 from rackwright.models.store.files import Manifest, StoredFile, StoreError, sha256_of
 from rackwright.models.store.folders import MANIFEST
 from rackwright.models.store.lock import one_writer
+from rackwright.models.store.modelfile import files_of
 from rackwright.models.store.pull import Wanted
 from rackwright.models.store.store import Store
 from rackwright.models.weights import weights
@@ -21,7 +23,9 @@ _GGUF = b"GGUF"
 _TOLERANCE = 0.2
 
 
-def import_files(what: Wanted, path: Path, models: Models, store: Store, wait: float = 0.0) -> Manifest:
+def import_files(
+    what: Wanted, path: Path, models: Models, store: Store, wait: float = 0.0, modelfile: Path | None = None
+) -> Manifest:
     """Take a file or a directory without a manifest into the store as a build of a model.
 
     Args:
@@ -30,15 +34,20 @@ def import_files(what: Wanted, path: Path, models: Models, store: Store, wait: f
         models: All models: says what format the build has, and how large it is.
         store: Where it goes.
         wait: Seconds to wait for another writer.
+        modelfile: What is said of the model: its template, stop words, parameters.
 
     Raises:
         StoreError: It is not what it should be, or there is no room.
     """
     files = list(_files(path))
     _check(what, files, models)
-    with one_writer(store.lock, wait):
+    beside = files_of(modelfile.read_text(encoding="utf-8"), str(modelfile)) if modelfile else {}
+    with one_writer(store.lock, wait), tempfile.TemporaryDirectory(prefix="import-") as work:
         store.check_space(sum(each.stat().st_size for _, each in files))
-        stored = [_take(name, each, store) for name, each in files]
+        stored = [_take(name, each, store) for name, each in files if name not in beside]
+        for name, content in beside.items():
+            (Path(work) / name).write_bytes(content)
+            stored.append(_take(name, Path(work) / name, store))
         manifest = Manifest(
             model=what.key,
             quantisation=what.quantisation,

@@ -58,8 +58,14 @@ def settle(sources: Sequence[Path], serving: Serving, file: ServingFile, say: Sa
     say("the old model's worker is gone")
 
 
-def finish(sources: Sequence[Path], engine: str | None, say: Say) -> None:
+def finish(sources: Sequence[Path], engine: str | None, say: Say, *, callers: bool) -> None:
     """Do what a switch with --engines-only left undone, or one that was cut off after the engines.
+
+    Args:
+        sources: Inventory sources.
+        engine: Whose hosts were switched; None for the only engine that the site has.
+        say: What the operator is told.
+        callers: Tell the callers, too; they may know it since `rackwright apply`.
 
     Raises:
         StoreError: Nothing was switched, or a host could not be brought to it.
@@ -67,5 +73,6 @@ def finish(sources: Sequence[Path], engine: str | None, say: Say) -> None:
     serving, file = serving_of(sources, engine), ServingFile(site_directory(sources))
     if file.previous(serving.way.engine) is None:
         raise StoreError("nothing was switched", hint="`rackwright models switch MODEL` does")
-    tell_callers(sources, serving.route, serving.callers, say)
+    if callers:
+        tell_callers(sources, serving.route, serving.callers, say)
     settle(sources, serving, file, say)

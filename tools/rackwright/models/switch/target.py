@@ -9,6 +9,7 @@ from typing import Any
 
 from rackwright.models.model import Models
 from rackwright.models.store.files import StoreError
+from rackwright.models.store.modelfile import said_of
 from rackwright.models.store.places import build_of, check_licence
 from rackwright.models.switch.ways import Entry, Way, entry_of, where_of
 
@@ -76,6 +77,8 @@ def target_of(way: Way, name: str, quantisation: str | None, variables: Mapping[
         )
     size = sum(int(each["size"]) for each in files)
     entry = entry_of(way, str(build["model"]), path, sha256, size)
+    if way.engine == "ollama":
+        entry = {**entry, **said_of(build["files"])}
     return Target(entry, {"model": str(build["model"]), "quantisation": str(build["quantisation"])}, size)
 
 
