@@ -47,6 +47,8 @@ options:
       host: {description: Name for the request and the certificate; without it the address., type: str}
       unit: {description: Systemd unit that must be active as well., type: str}
       container: {description: Container that must run and be healthy as well., type: str}
+      model: {description: Model of an engine that must make a token as well (http)., type: str}
+      embedding: {description: Whether that model makes embeddings instead., type: bool, default: false}
   ca_path:
     description: The authority that certificates are verified with.
     type: str
@@ -56,6 +58,9 @@ options:
     type: str
   redis_password:
     description: Its password. Without it a server that asks for an account counts as well.
+    type: str
+  model_key:
+    description: Key that engines ask for.
     type: str
   timeout:
     description: How long one question may take, in seconds.
@@ -113,6 +118,8 @@ CHECK = {
     "host": {"type": "str"},
     "unit": {"type": "str"},
     "container": {"type": "str"},
+    "model": {"type": "str"},
+    "embedding": {"type": "bool", "default": False},
 }
 NEEDED = [
     *(("kind", kind, ("address", "port")) for kind in KINDS if kind != "container"),
@@ -177,6 +184,7 @@ def main() -> None:
             "ca_path": {"type": "str", "default": "/etc/rackwright/tls/ca.pem"},
             "redis_username": {"type": "str"},
             "redis_password": {"type": "str", "no_log": True},
+            "model_key": {"type": "str", "no_log": True},
             "timeout": {"type": "float", "default": 5.0},
             "tries": {"type": "int", "default": 1},
             "fail": {"type": "bool", "default": False},
@@ -184,7 +192,11 @@ def main() -> None:
     )
     given = module.params
     context = Context(
-        given["ca_path"], given["timeout"], given["redis_username"] or "", given["redis_password"] or ""
+        given["ca_path"],
+        given["timeout"],
+        given["redis_username"] or "",
+        given["redis_password"] or "",
+        given["model_key"] or "",
     )
     checks = given["checks"]
     with ThreadPoolExecutor(max_workers=max(1, min(16, len(checks)))) as pool:

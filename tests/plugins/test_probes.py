@@ -367,3 +367,61 @@ def test_a_check_without_what_its_kind_needs_is_refused(run_module: RunModule) -
     result = run_module("service_probe", {"checks": [{"service": "it", "kind": "tcp"}]})
     assert result["failed"]
     assert "address" in result["msg"]
+
+
+class Engine(Page):
+    """A page that is well, and a model that says what it is told to say."""
+
+    answer: tuple[int, dict[str, Any]] = (200, {"usage": {"completion_tokens": 1}})
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        status, said = self.answer
+        if self.headers["Authorization"] != "Bearer engine-key" or body["model"] != "qwen":
+            status, said = 401, {"error": "no"}
+        if self.path == "/v1/embeddings":
+            said = {"data": [{"embedding": [0.5]}]}
+        self.send_response(status)
+        self.end_headers()
+        self.wfile.write(json.dumps(said).encode())
+
+
+@pytest.mark.parametrize(
+    ("answer", "more", "told"),
+    [
+        ((200, {"usage": {"completion_tokens": 1}}), {}, "/health answers 200, qwen makes a token"),
+        ((200, {}), {"embedding": True}, "/health answers 200, qwen makes a token"),
+        ((200, {"usage": {"completion_tokens": 0}}), {}, "qwen makes no token"),
+        # The page is well, and the GPU is not.
+        (
+            (500, {"error": "CUDA error: unknown error"}),
+            {},
+            "qwen makes no token: /v1/chat/completions answers 500",
+        ),
+    ],
+)
+def test_an_engine_that_is_up_must_make_a_token(
+    run_module: RunModule, answer: tuple[int, dict[str, Any]], more: dict[str, Any], told: str
+) -> None:
+    handler = type("Handler", (Engine,), {"answer": answer})
+    server = http.server.ThreadingHTTPServer((HERE, 0), handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        check = {
+            "service": "vllm",
+            "kind": "http",
+            "address": HERE,
+            "port": server.server_port,
+            "path": "/health",
+        }
+        result = run_module(
+            "service_probe", {"checks": [{**check, "model": "qwen", **more}], "model_key": "engine-key"}
+        )
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+    assert told in result["checks"][0]["detail"]
+    assert result["ok"] == told.startswith("/health")
+    assert "engine-key" not in json.dumps(result["checks"])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -172,3 +173,27 @@ def test_rollback_returns(sites: dict[str, Site], returned: Outcomes, engine: st
     assert served(site.way, site.operator.served(site.way.variable))["name"] == site.first
     assert notes[-1]["ok"]
     assert not notes[-1]["text"].startswith("well")
+
+
+def test_a_host_of_another_engine_has_the_former_one_no_more(
+    sites: dict[str, Site], returned: object, tmp_path: Path
+) -> None:
+    """Announced by a run in check mode, then done; what it had stays."""
+    del returned
+    site = sites["localai"]
+    operator = Operator(tmp_path / "site", {})
+    own = tmp_path / "site/host_vars" / site.host / "engine.yml"
+    own.parent.mkdir(parents=True)
+    own.write_text("inference_engine: ollama\n")
+    models = site.machines.inside(site.host, "ls /var/lib/rackwright/models")
+    status, said = operator.play("playbooks/inference.yml", "--limit", site.host, "--check")
+    assert status == 0, said
+    assert "Remove the containers of engines that the host has no more" in said
+    assert site.running() == ["localai"]
+    status, said = operator.play("playbooks/inference.yml", "--limit", site.host)
+    assert status == 0, said
+    assert site.running() == ["ollama"]
+    assert set(models.split()) <= set(
+        site.machines.inside(site.host, "ls /var/lib/rackwright/models").split()
+    )
+    operator.untouched("playbooks/inference.yml", "--limit", site.host)

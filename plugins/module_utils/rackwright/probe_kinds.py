@@ -20,6 +20,8 @@ from typing import Any
 
 # A page that proves health is short; more is not read.
 BODY_LIMIT = 1 << 20
+# A model may have to be loaded first, or to finish what it is asked by others.
+TOKEN_SECONDS = 60
 SSL_REQUEST = 80877103
 SECONDS_PER_DAY = 86400
 
@@ -30,12 +32,13 @@ class ProbeError(Exception):
 
 @dataclass(frozen=True)
 class Context:
-    """What all checks of one call share: the authority's file, a time limit in seconds, Redis' account."""
+    """What all checks of one call share: the authority's file, a time limit in seconds, accounts and keys."""
 
     ca_path: str
     timeout: float
     redis_username: str = ""
     redis_password: str = ""
+    model_key: str = ""
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,36 @@ def ask_http(check: dict[str, Any], context: Context) -> Answer:
     text = check.get("contains")
     if text and text not in body:
         raise ProbeError(f"{path} answers {response.status} but without {text!r}")
-    return Answer(f"{path} answers {response.status}", days)
+    token = f", {ask_token(check, context)}" if check.get("model") else ""
+    return Answer(f"{path} answers {response.status}{token}", days)
+
+
+def ask_token(check: dict[str, Any], context: Context) -> str:
+    """The model makes a token, or an embedding: an engine may be up, and its model or its GPU not."""
+    client = http.client.HTTPConnection(check["address"], check["port"], timeout=TOKEN_SECONDS)
+    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {context.model_key}"}
+    body: dict[str, Any] = {"model": check["model"]}
+    if check.get("embedding"):
+        path, body["input"] = "/v1/embeddings", "Hello"
+    else:
+        path, body["max_tokens"] = "/v1/chat/completions", 1
+        body["messages"] = [{"role": "user", "content": "Hello"}]
+    try:
+        client.request("POST", path, json.dumps(body), headers)
+        response = client.getresponse()
+        text = response.read(BODY_LIMIT).decode("utf-8", "replace")
+    except http.client.HTTPException as error:
+        raise ProbeError(f"{path} answers no HTTP: {error!r}") from error
+    except TimeoutError as error:
+        raise ProbeError(f"{check['model']} makes no token within {TOKEN_SECONDS} s") from error
+    finally:
+        client.close()
+    if response.status != http.client.OK:
+        raise ProbeError(f"{check['model']} makes no token: {path} answers {response.status}, {text[:200]}")
+    said = json.loads(text)
+    if not (said.get("data") or (said.get("usage") or {}).get("completion_tokens")):
+        raise ProbeError(f"{check['model']} makes no token: {text[:200]}")
+    return f"{check['model']} makes a token"
 
 
 def ask_postgresql(check: dict[str, Any], context: Context) -> Answer:

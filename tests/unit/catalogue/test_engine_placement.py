@@ -152,3 +152,15 @@ def test_models_that_make_embeddings_are_known() -> None:
     models = [{"name": "bge-m3", "embedding": True}, {"name": "qwen3-8b"}]
     found = serving_of({"inference_engine": "ollama", "ollama_models": models}, "llama_cpp")
     assert (found.models, found.embeddings) == ((("bge-m3", "qwen3-8b"),), frozenset({"bge-m3"}))
+
+
+def test_every_instance_is_asked_for_a_token(make_site: MakeSite) -> None:
+    models = (("big", "older"), ("embed",))
+    serving = {"app1": Serving("vllm", models, frozenset({"embed"}))}
+    health = host_plan(make_site(serving=serving), "app1", MACHINE)["health"]
+    found = [
+        (entry["port"], entry["container"], entry["model"], entry["embedding"])
+        for entry in health
+        if entry["service"] == "vllm"
+    ]
+    assert found == [(8000, "vllm", "big", False), (8001, "vllm_1", "embed", True)]

@@ -76,12 +76,8 @@ def host_plan(
         "endpoints": _endpoints(site),
         "edge": edge_routes(site),
         "engine": site.served_by(host).engine if host in site.groups.get(GROUP, ()) else None,
-<<<<<<< HEAD
-        "inference": _inference(site),
-        **{variable: _chosen(site, variable) for variable in CHOICES},
-=======
         "inference": inference_of(site),
->>>>>>> 2b6056e (feat(models): a switch for every engine, proven against the tier's promise, and the app told without a pause)
+        **{variable: _chosen(site, variable) for variable in CHOICES},
         "callers": _callers(site, here, services, all_flows),
         "firewall": {
             "inbound": _inbound(site, here, services, all_flows),
@@ -104,7 +100,9 @@ def host_plan(
         "retention": dict(intent.retention) if intent is not None else {},
         "budget": sizing.budget_dict(),
         "settings": sizing.settings_dict(),
-        "health": [_health(site, here, name, service) for name, service in services.items()],
+        "health": [
+            entry for name, service in services.items() for entry in _all_health(site, here, name, service)
+        ],
     }
 
 
@@ -211,6 +209,26 @@ def _certificate_names(site: Site, here: SiteHost, name: str, service: Service) 
         return [*names, *(f"{label}.{site.domain}" for label in EDGE_NAMES)]
     # An underscore is no letter of a host name (RFC 952), and TLS clients refuse it.
     return [*names, f"{name.replace('_', '-')}.{site.domain}"]
+
+
+def _all_health(site: Site, here: SiteHost, name: str, service: Service) -> Iterable[Plan]:
+    """Yield what is asked of a service; of an engine each instance, and of each that it makes a token."""
+    entry = _health(site, here, name, service)
+    if service.engine is None:
+        yield entry
+        return
+    served = site.served_by(here.name)
+    for number, models in enumerate(served.models):
+        if (port := service.ports.get(api_port(number))) is None:
+            continue
+        own = dict(entry) if number == 0 else {**entry, "port": port.port}
+        if number and service.container is not None:
+            own["container"] = f"{service.container}_{number}"
+        # The first that answers questions; an instance of embeddings makes one of those.
+        asked = next((model for model in models if model not in served.embeddings), next(iter(models), None))
+        if asked is not None:
+            own |= {"model": asked, "embedding": asked in served.embeddings}
+        yield own
 
 
 def _health(site: Site, here: SiteHost, name: str, service: Service) -> Plan:
