@@ -51,7 +51,7 @@ class Site:
 
     def switch_to_next(self) -> tuple[int, str, list[dict[str, Any]]]:
         """Switch to the right one; the app is told by --finish."""
-        return self.to("double-next", "--engines-only")
+        return self.to("double-next", "--engines-only", "--accept-slow")
 
     def to(self, model: str, *more: str) -> tuple[int, str, list[dict[str, Any]]]:
         """Switch to a model in the form that the engine reads."""

@@ -104,7 +104,8 @@ def test_switching_under_load_fails_no_request(
     since = len(log(machines))
     before = callers.ask()
     callers.start()
-    status, said = operator.models("switch", OTHER)
+    # How fast this machine is while all that runs on it proves nothing.
+    status, said = operator.models("switch", OTHER, "--accept-slow")
     notes = callers.stop()
     assert status == 0, said
     assert failed(notes) == []
