@@ -7,6 +7,7 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
+from rackwright.catalogue.inference import VARIABLE
 from rackwright.catalogue.inference import app_engine as asked_by_app
 from rackwright.catalogue.inference import app_model as model_of_app
 from rackwright.engines.ollama import asked_model, brought_files, wanted_models
@@ -51,7 +52,7 @@ def app_model(instances: Sequence[Mapping[str, Any]]) -> str:
 
 def engine_containers(services: Mapping[str, Any], engine: str | None) -> list[str]:
     """Return the names, and patterns of names, of the containers of all engines but one."""
-    engines = [str(service["engine"]) for service in services.values() if service.get("engine")]
+    engines = [str(service["when"][VARIABLE]) for service in services.values() if VARIABLE in service.get("when", {})]
     return [
         pattern
         for name in engines

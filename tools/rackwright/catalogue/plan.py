@@ -214,7 +214,7 @@ def _certificate_names(site: Site, here: SiteHost, name: str, service: Service) 
 def _all_health(site: Site, here: SiteHost, name: str, service: Service) -> Iterable[Plan]:
     """Yield what is asked of a service; of an engine each instance, and of each that it makes a token."""
     entry = _health(site, here, name, service)
-    if service.engine is None:
+    if VARIABLE not in service.when:
         yield entry
         return
     served = site.served_by(here.name)

@@ -19,13 +19,10 @@ from rackwright.site.access_checks import (
     host_name_findings,
     open_findings,
 )
-<<<<<<< HEAD
 from rackwright.site.choice_checks import choice_findings
 from rackwright.site.edge_checks import edge_findings
-from rackwright.site.engine_checks import engine_findings
-=======
 from rackwright.site.engine_checks import app_engine_findings, engine_findings
->>>>>>> 2b6056e (feat(models): a switch for every engine, proven against the tier's promise, and the app told without a pause)
+from rackwright.site.engine_checks import app_engine_findings, engine_findings
 from rackwright.site.file_checks import UNREADABLE, file_findings
 from rackwright.site.hardware_checks import hardware_findings
 from rackwright.site.inventory import AnsibleObject, Inventory, load_inventory
