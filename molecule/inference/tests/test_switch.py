@@ -52,7 +52,7 @@ def callers(machines: Machines, inventory: Inventory, key: str) -> Callers:
                 {"model": FIRST, **QUESTION},
                 name="route",
             ),
-            caller(app, tokens[::2], {"message": "What is a rack?"}, name="stream", end=end),
+            caller(app, tokens[::2], {"message": "What is a rack?"}, name="stream", end=end, pause=0.5),
             caller(app, tokens[1::2], {"message": "Why do fans turn?"}, name="kept", end=end, keep=True),
         ],
     )
