@@ -10,6 +10,8 @@ from typing import Any
 import yaml
 from machines import PROJECT, SOURCES
 
+from rackwright.models.switch import literal
+
 
 class Operator:
     """Gives commands, as an operator does."""
@@ -45,7 +47,7 @@ class Operator:
 
     def served(self, variable: str) -> Any:  # noqa: ANN401 - the engine's variable
         """Return what the site says that it serves."""
-        return yaml.safe_load(self.serving.read_text())[variable]
+        return literal.load(self.serving.read_text())[variable]
 
     def _named(self) -> list[str]:
         return [part for source in self.sources for part in ("-i", str(source))]

@@ -67,11 +67,9 @@ def sites(tmp_path_factory: pytest.TempPathFactory, inventory: Inventory) -> dic
     """The engines' sites."""
     machines = Machines()
     root = tmp_path_factory.mktemp("operators")
-    # They have no app of their own to tell.
-    return {
-        engine: Site(engine, Operator(root / engine, {"golden_prompts": GOLDEN}), machines, inventory)
-        for engine in ENGINES
-    }
+    bundle = str(inventory.hosts["vllm1"].variables["my_doubles"]["bundle"])
+    own = {"golden_prompts": GOLDEN, "model_sources": [{"kind": "folder", "path": bundle}]}
+    return {engine: Site(engine, Operator(root / engine, own), machines, inventory) for engine in ENGINES}
 
 
 def side_by_side(sites: Mapping[str, Site], do: Callable[[Site], Any]) -> dict[str, Any]:

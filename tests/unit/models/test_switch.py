@@ -18,7 +18,9 @@ from rackwright.models.switch.room import Room, problem
 from rackwright.models.switch.state import Previous, ServingFile
 from rackwright.models.switch.target import Target, need_mb, target_of
 from rackwright.models.switch.ways import WAYS, replaced, served, settled, where_of
+from rackwright.site.inventory import load_inventory
 from rackwright.site.paths import repository_root
+from rackwright.site.plain import plain
 from rackwright.site.yaml_files import read_yaml
 
 CONTENT = b"GGUF and more"
@@ -281,6 +283,17 @@ def test_what_stands_outside_our_part_stays(tmp_path: Path) -> None:
         assert found is not None
         assert found.model["name"] == name
     assert file.previous("ollama") is None
+
+
+def test_a_models_template_is_none_of_ansibles(tmp_path: Path) -> None:
+    file = ServingFile(tmp_path)
+    model = {"name": "one", "template": "{{ .Prompt }}"}
+    file.write({"ollama_models": [model]})
+    assert "!unsafe" in file.path.read_text()
+    assert file.read()["ollama_models"] == [model]
+    (tmp_path / "hosts.yml").write_text("all: {hosts: {a: {}}}\n")
+    variables = load_inventory([tmp_path]).hosts["a"].variables
+    assert plain(variables["ollama_models"]) == [model]
 
 
 def test_a_trial_leaves_no_trace(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rackwright.models.store.files import StoreError
+from rackwright.models.switch import literal
 from rackwright.models.switch.callers import settle, tell_callers
 from rackwright.models.switch.order import Wish, order
 from rackwright.models.switch.room import problem
@@ -128,8 +128,8 @@ def _rehearse(
 
 
 def _play(sources: Sequence[Path], variables: Mapping[str, Any]) -> Run:
-    with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as given:
-        json.dump(variables, given)
+    with tempfile.NamedTemporaryFile("w", suffix=".yml", encoding="utf-8") as given:
+        given.write(literal.dump(dict(variables)))
         given.flush()
         return run_playbook(PLAYBOOK, sources, arguments=["-e", f"@{given.name}"])
 

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from rackwright.models.store.files import StoreError
+from rackwright.models.switch import literal
 from rackwright.secrets.atomic import write_atomically
 
 FILE = Path("group_vars/all/serving.yml")
@@ -52,7 +51,7 @@ class ServingFile:
             StoreError: The part is cut short.
         """
         _, ours, _ = self._parts()
-        return dict(yaml.safe_load(ours) or {})
+        return dict(literal.load(ours) or {})
 
     def previous(self, engine: str) -> Previous | None:
         """Return what an engine served before; None where nothing was switched."""
@@ -76,7 +75,7 @@ class ServingFile:
             OSError: The directory cannot be written; the old file stays.
         """
         before, _, after = self._parts()
-        text = yaml.safe_dump(dict(values), sort_keys=False, allow_unicode=True, width=120)
+        text = literal.dump(dict(values))
         self.path.parent.mkdir(parents=True, exist_ok=True)
         whole = f"{before or '---' + chr(10)}{_BEGIN}\n{text}{_END}\n{after}"
         write_atomically(self.path, whole.encode(), _MODE)
