@@ -6,6 +6,8 @@ from typing import Any
 
 import yaml
 
+from rackwright.site.plain import plain
+
 _TAG = "!unsafe"
 _MARKS = ("{{", "{%", "{#")
 
@@ -33,7 +35,7 @@ _Loader.add_constructor(_TAG, _read)
 
 def dump(values: object) -> str:
     """Return values as YAML that Ansible reads as they are."""
-    return yaml.dump(values, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+    return yaml.dump(plain(values), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
 
 
 def load(text: str) -> Any:  # noqa: ANN401 - whatever was written
