@@ -39,8 +39,8 @@ from rackwright_app.section import Section
 
 DEFAULT_CONFIG = Path("/etc/rackwright/app/app.toml")
 ENGINE_FILE = "engine.toml"
-"""Beside the configuration file: the table ``engine``. Workers alone read it, so SIGHUP puts another model
-into force and interrupts nobody."""
+"""Beside the configuration file: the tables ``engine`` and ``rag``. Workers alone read them, so SIGHUP puts
+another model into force and interrupts nobody."""
 DEFAULT_SECRETS = Path("/etc/rackwright/app/secrets.json")
 MINIMUM_KEY_BYTES = 32
 
