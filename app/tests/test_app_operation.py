@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -21,7 +22,6 @@ from stores import Postgres, RedisServer, free_port
 
 from rackwright_app import __version__
 from rackwright_app.database.migrate import migrate
-from rackwright_app.reload import reload
 from rackwright_app.settings import Settings
 
 
@@ -172,7 +172,7 @@ def test_workers_are_counted_together_and_replaced_without_a_gap(
 
     # A stream that is being written ends in peace while its worker is replaced.
     service.ask_for("another")
-    first, left = service.workers(), list[int]()
+    first = service.workers()
     engine.script = Script(pieces=["piece "] * 20, pause_seconds=0.1)
     with (
         httpx.Client(base_url=address, headers=headers, timeout=20) as client,
@@ -180,15 +180,10 @@ def test_workers_are_counted_together_and_replaced_without_a_gap(
     ):
         events = source.iter_sse()
         assert next(events).event == "session"
-        reloading = threading.Thread(target=lambda: left.append(reload(service.process.pid)))
-        reloading.start()
+        service.process.send_signal(signal.SIGHUP)
         names = [event.event for event in events]
     assert names == ["token"] * 20 + ["done"]
-    # It is done only when nobody of before answers any more.
-    reloading.join(110)
-    assert left == [0]
-    assert len(service.workers()) == 2
-    assert not service.workers() & first
+    eventually(lambda: len(service.workers()) == 2 and not service.workers() & first, seconds=90)
     assert service.answers()
     assert {question["model"] for question in engine.questions} == {"double"}
     body = {"message": "Hello", "stream": False}

@@ -14,7 +14,6 @@ from rackwright_app.settings import settings_or_exit
 
 COMMANDS = {
     "migrate": "rackwright_app.database.migrate",
-    "reload": "rackwright_app.reload",
     "serve": "rackwright_app.server",
     "token": "rackwright_app.tokens",
 }
