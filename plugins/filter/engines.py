@@ -52,7 +52,9 @@ def app_model(instances: Sequence[Mapping[str, Any]]) -> str:
 
 def engine_containers(services: Mapping[str, Any], engine: str | None) -> list[str]:
     """Return the names, and patterns of names, of the containers of all engines but one."""
-    engines = [str(service["when"][VARIABLE]) for service in services.values() if VARIABLE in service.get("when", {})]
+    engines = [
+        str(service["when"][VARIABLE]) for service in services.values() if VARIABLE in service.get("when", {})
+    ]
     return [
         pattern
         for name in engines

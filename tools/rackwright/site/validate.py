@@ -22,7 +22,6 @@ from rackwright.site.access_checks import (
 from rackwright.site.choice_checks import choice_findings
 from rackwright.site.edge_checks import edge_findings
 from rackwright.site.engine_checks import app_engine_findings, engine_findings
-from rackwright.site.engine_checks import app_engine_findings, engine_findings
 from rackwright.site.file_checks import UNREADABLE, file_findings
 from rackwright.site.hardware_checks import hardware_findings
 from rackwright.site.inventory import AnsibleObject, Inventory, load_inventory

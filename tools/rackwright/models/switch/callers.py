@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from rackwright.operations.runner import run_playbook
 from rackwright.secrets.location import site_directory
 
 Say = Callable[[str], None]
+# Until no worker of the app knows the old name any more, answers that are being written included.
+_REPLACED_SECONDS = 60
 ENGINES = "playbooks/inference.yml"
 
 
@@ -47,6 +50,9 @@ def settle(sources: Sequence[Path], serving: Serving, file: ServingFile, say: Sa
     left = ours.get(way.variable)
     if left is None or settled(way, left) == left:
         return
+    if serving.callers:
+        # A reload returns at once, and the app's workers are replaced one after the other.
+        time.sleep(_REPLACED_SECONDS)
     file.write({**ours, way.variable: settled(way, left)})
     run = run_playbook(ENGINES, sources, arguments=["--limit", ",".join(serving.hosts)])
     if not run.successful:
