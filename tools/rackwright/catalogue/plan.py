@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -211,7 +211,7 @@ def _certificate_names(site: Site, here: SiteHost, name: str, service: Service) 
     return [*names, f"{name.replace('_', '-')}.{site.domain}"]
 
 
-def _all_health(site: Site, here: SiteHost, name: str, service: Service) -> Iterable[Plan]:
+def _all_health(site: Site, here: SiteHost, name: str, service: Service) -> Iterator[Plan]:
     """Yield what is asked of a service; of an engine each instance, and of each that it makes a token."""
     entry = _health(site, here, name, service)
     if VARIABLE not in service.when:

@@ -139,8 +139,7 @@ def _findings(inventory: Inventory, draft: bool) -> Iterator[Finding]:
         if not (typed or placing or tier or selected or values.findings):
             # A site that can be put together: only then can its flows and its hosts' budgets be told.
             site = site_of(inventory)
-            yield from policy_findings(site)
-            yield from app_engine_findings(site)
+            yield from (*policy_findings(site), *app_engine_findings(site))
             if not levels:
                 yield from _budgets(inventory, site)
     yield from version_findings(values.get("versions"))
