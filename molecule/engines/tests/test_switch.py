@@ -39,14 +39,15 @@ class Site:
         body = {"model": self.first, **QUESTION}
         # The same machine: what it sends itself goes the way of Docker's published ports, too.
         self.callers = Callers(
-            machines, self.host, [caller(url, [key], body, name="each", pause=0.1),
-                                  caller(url, [key], body, name="kept", keep=True, pause=0.1)]
+            machines, self.host, [caller(url, [key], body, name="each", pause=0.1),]
         )  # fmt: skip
 
     def switch(self, *arguments: str) -> tuple[int, str, list[dict[str, Any]]]:
         """Give the command under load; returns its status, what it said, and what callers got."""
         self.callers.start()
-        status, said = self.operator.models("switch", *arguments, "--engine", self.engine)
+        status, said = self.operator.models(
+            "switch", *arguments, "--engine", self.engine, "--drain-seconds", "15"
+        )
         return status, said, self.callers.stop()
 
     def switch_to_next(self) -> tuple[int, str, list[dict[str, Any]]]:
