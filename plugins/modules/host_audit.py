@@ -28,6 +28,7 @@ options:
     elements: path
     default: [/etc/rackwright]
   tls_targets: {description: "C(name:port) for testssl.sh.", type: list, elements: str, default: []}
+  lynis_skips: {description: Tests that Lynis leaves out., type: list, elements: str, default: []}
   tls_address: {description: The address that the names stand for., type: str, default: ""}
   files: {description: Files whose text is wanted., type: list, elements: path, default: []}
 attributes:
@@ -104,12 +105,16 @@ class Looker:
         code, out, _ = self.module.run_command(list(command), environ_update={"LC_ALL": "C.UTF-8"})
         return str(out) if code == 0 else ""
 
-    def lynis(self) -> dict[str, Any] | None:
+    def lynis(self, skips: list[str]) -> dict[str, Any] | None:
         """Runs Lynis; it writes its report to a file of its own."""
         program = self.module.get_bin_path("lynis")
         if program is None:
             return None
-        self.module.run_command([program, "audit", "system", "--quick", "--quiet", "--no-colors"])
+        with tempfile.NamedTemporaryFile("w", suffix=".prf") as profile:
+            profile.write("".join(f"skip-test={test}\n" for test in skips))
+            profile.flush()
+            options = ["--quick", "--quiet", "--no-colors", "--profile", profile.name]
+            self.module.run_command([program, "audit", "system", *options])
         found: dict[str, Any] = {"index": None, "warnings": [], "suggestions": [], "version": ""}
         for line in REPORT.read_text(encoding="utf-8", errors="replace").splitlines():
             key, _, value = line.partition("=")
@@ -234,6 +239,7 @@ def main() -> None:
             "units": text,
             "secrets": {"type": "list", "elements": "path", "default": ["/etc/rackwright"]},
             "tls_targets": text,
+            "lynis_skips": text,
             "tls_address": {"type": "str", "default": ""},
             "files": {"type": "list", "elements": "path", "default": []},
         },
@@ -246,7 +252,7 @@ def main() -> None:
             texts[path] = Path(path).read_text(encoding="utf-8", errors="replace")
     module.exit_json(
         changed=False,
-        lynis=looker.lynis(),
+        lynis=looker.lynis(given["lynis_skips"]),
         units=looker.units(given["units"]),
         listening=looker.listening(),
         secrets=looker.secrets(given["secrets"]),

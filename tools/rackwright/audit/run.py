@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rackwright.audit.judge import judge_gixy, judge_host, judge_tls
-from rackwright.audit.model import Audit, Item, both
+from rackwright.audit.model import Audit, Item, both, data
 from rackwright.errors import RackwrightError
 from rackwright.operations.runner import run_playbook
 from rackwright.site.inventory import Inventory, load_inventory
@@ -22,7 +22,6 @@ from rackwright.zones.run import try_zones
 PLAYBOOK = "playbooks/audit.yml"
 _LOOK = "Look"
 _NGINX = "/etc/nginx/nginx.conf"
-# HTTP of the site's own resolvers and the like has no place here; SSH is the catalogue's, too.
 _GIXY_SECONDS = 120
 
 
@@ -51,7 +50,7 @@ def audit(inventories: Sequence[Path], *, zones: bool = True) -> Audit:
         Item("lynis", host, "fail", both(f"not asked: {why}", f"无法询问：{why}"))
         for host, why in failed.items()
     ]
-    items += [*_versions(inventory)]
+    items += [*_versions(inventory), *_left_out()]
     if zones:
         items += [*_zones(inventories)]
     site = site_of(inventory)
@@ -101,6 +100,12 @@ def _versions(inventory: Inventory) -> Iterator[Item]:
         yield Item("versions", "", "fail", both(text, text))
     if not findings:
         yield Item("versions", "", "pass", both("versions.yml: all exact", "versions.yml：均为确切版本"))
+
+
+def _left_out() -> Iterator[Item]:
+    """Yield what Lynis is not asked anywhere, each with its reason."""
+    for test, why in data()["lynis_skips"].items():
+        yield Item("exceptions", "", "pass", both(f"Lynis {test}: {why['en']}", f"Lynis {test}：{why['zh']}"))
 
 
 def _zones(inventories: Sequence[Path]) -> Iterator[Item]:
