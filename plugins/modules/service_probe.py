@@ -38,9 +38,11 @@ options:
         description: The interface.
         type: str
         required: true
-        choices: [tcp, http, https, postgresql, redis, container, unit]
-      address: {description: Address to connect to; all kinds but container and unit need it., type: str}
-      port: {description: Port to connect to; all kinds but container and unit need it., type: int}
+        choices: [tcp, http, https, postgresql, redis, container, jobs, unit]
+      address:
+        description: Address to connect to; all kinds but container, jobs and unit need it.
+        type: str
+      port: {description: Port to connect to; all kinds but container, jobs and unit need it., type: int}
       path: {description: Path of the request (http and https)., type: str, default: /}
       status: {description: Status that proves health., type: int, default: 200}
       contains: {description: Text that the page must have., type: str}
@@ -49,6 +51,7 @@ options:
       container: {description: Container that must run and be healthy as well., type: str}
       model: {description: Model of an engine that must make a token as well (http)., type: str}
       embedding: {description: Whether that model makes embeddings instead., type: bool, default: false}
+      actions: {description: Which jobs of the host (jobs)., type: list, elements: str}
   ca_path:
     description: The authority that certificates are verified with.
     type: str
@@ -120,10 +123,12 @@ CHECK = {
     "container": {"type": "str"},
     "model": {"type": "str"},
     "embedding": {"type": "bool", "default": False},
+    "actions": {"type": "list", "elements": "str"},
 }
 NEEDED = [
-    *(("kind", kind, ("address", "port")) for kind in KINDS if kind != "container"),
+    *(("kind", kind, ("address", "port")) for kind in KINDS if kind not in {"container", "jobs"}),
     ("kind", "container", ("container",)),
+    ("kind", "jobs", ("actions",)),
     ("kind", "unit", ("unit",)),
 ]
 

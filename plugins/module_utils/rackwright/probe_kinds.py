@@ -24,6 +24,8 @@ BODY_LIMIT = 1 << 20
 TOKEN_SECONDS = 60
 SSL_REQUEST = 80877103
 SECONDS_PER_DAY = 86400
+# What jobs leave behind (docs/backup.md).
+JOBS = Path("/var/lib/rackwright/jobs")
 
 
 class ProbeError(Exception):
@@ -194,6 +196,35 @@ def ask_container(check: dict[str, Any], context: Context) -> Answer:
     return Answer(f"container {health or 'running'}")
 
 
+def ask_jobs(check: dict[str, Any], _context: Context) -> Answer:
+    """The host's jobs ended well the last time, and none is overdue."""
+    now = time.time()
+    jobs = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(JOBS.glob("*.json"))]
+    jobs = [job for job in jobs if job["name"].partition(" ")[0] in check["actions"]]
+    troubles = [f"{job['name']} failed: {job['detail']}" for job in jobs if not job["ok"]]
+    troubles += [
+        f"{job['name']} is overdue: the last good one was {age(now - job['last_good'])} ago"
+        for job in jobs
+        if job["ok"] and now - job["last_good"] > job["due_seconds"]
+    ]
+    if troubles:
+        raise ProbeError("; ".join(troubles))
+    if not JOBS.is_dir():
+        raise ProbeError(f"{JOBS} is missing: no job has been set up here")
+    if not jobs:
+        return Answer("no jobs here")
+    oldest = min(job["last_good"] for job in jobs)
+    return Answer(f"{len(jobs)} jobs are well, the oldest ran {age(now - oldest)} ago")
+
+
+def age(seconds: float) -> str:
+    """A span of time, in the largest unit that fits twice."""
+    for unit, size in (("days", 86400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{max(0, seconds):.0f} s"
+
+
 def unit_state(unit: str, context: Context) -> str:
     """Active and sub state as systemd writes them, e.g. `active (running)`, or `not found`."""
     names = "LoadState,ActiveState,SubState"
@@ -239,4 +270,5 @@ KINDS = {
     "postgresql": ask_postgresql,
     "redis": ask_redis,
     "container": ask_container,
+    "jobs": ask_jobs,
 }

@@ -119,8 +119,7 @@ class _Placing:
         self.below_zones = [
             zone
             for zone in used
-            if not policy[zone].reached_from_outside
-            and not any(zone in policy[other].may_call for other in policy if other != zone)
+            if not policy[zone].reached_from_outside and set(used) - {zone} <= set(policy[zone].may_call)
         ]
         self.columns = [OUTSIDE, *(zone for zone in used if zone not in self.below_zones)]
         self.nodes = self._nodes()

@@ -16,6 +16,7 @@ from rackwright.catalogue.inference import API, VARIABLE
 from rackwright.catalogue.model import (
     Caller,
     HttpHealth,
+    JobsHealth,
     Metrics,
     Port,
     QdrantState,
@@ -190,7 +191,7 @@ def _selection_findings(at: str, service: Service) -> Iterator[Finding]:
 
 
 def _named_ports(service: Service) -> Iterator[tuple[str, str]]:
-    if not isinstance(service.health, UnitHealth):
+    if not isinstance(service.health, (UnitHealth, JobsHealth)):
         yield "health", service.health.port
     if isinstance(service.metrics, Metrics):
         yield "metrics", service.metrics.port

@@ -105,7 +105,17 @@ class UnitHealth:
     unit: str
 
 
-Health = Annotated[TcpHealth | HttpHealth | StoreHealth | UnitHealth, Field(discriminator="kind")]
+@dataclass(frozen=True, kw_only=True)
+class JobsHealth:
+    """Healthy when the host's jobs of these kinds ended well and none is overdue."""
+
+    __pydantic_config__: ClassVar = STRICT
+    kind: Literal["jobs"]
+    actions: tuple[Name, ...]
+
+
+HealthKinds = TcpHealth | HttpHealth | StoreHealth | UnitHealth | JobsHealth
+Health = Annotated[HealthKinds, Field(discriminator="kind")]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from rackwright.catalogue.model import (
     FilesState,
     HttpHealth,
+    JobsHealth,
     Metrics,
     PostgresqlState,
     QdrantState,
@@ -60,6 +61,8 @@ def _health(service: Service) -> str:
     health = service.health
     if isinstance(health, UnitHealth):
         return f"unit {health.unit}"
+    if isinstance(health, JobsHealth):
+        return f"jobs {', '.join(health.actions)}"
     if isinstance(health, HttpHealth):
         return f"{health.kind} {health.port} {health.path}"
     return f"{health.kind} {health.port}"

@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
+from rackwright.catalogue.backups import backup_plan
 from rackwright.catalogue.choices import CHOICES
 from rackwright.catalogue.edge import EDGE_NAMES, edge_routes
 from rackwright.catalogue.egress import beside, confined, out, outbound_site, proxy_endpoint
 from rackwright.catalogue.flows import ANY, MANAGEMENT, Flow, flows, source_cidrs
 from rackwright.catalogue.inference import API, GROUP, VARIABLE, api_port
-from rackwright.catalogue.model import HttpHealth, Service, UnitHealth
+from rackwright.catalogue.model import HttpHealth, JobsHealth, Service, UnitHealth
 from rackwright.catalogue.site import Site, SiteHost
 from rackwright.errors import RackwrightError
 from rackwright.sizing.intent import Intent
@@ -100,6 +101,7 @@ def host_plan(
         "retention": dict(intent.retention) if intent is not None else {},
         "budget": sizing.budget_dict(),
         "settings": sizing.settings_dict(),
+        "backup": backup_plan(site, host),
         "health": [
             entry for name, service in services.items() for entry in _all_health(site, here, name, service)
         ],
@@ -236,6 +238,8 @@ def _health(site: Site, here: SiteHost, name: str, service: Service) -> Plan:
     entry: Plan = {"service": name, "kind": health.kind, "address": here.address}
     if isinstance(health, UnitHealth):
         return {**entry, "unit": health.unit}
+    if isinstance(health, JobsHealth):
+        return {**entry, "actions": list(health.actions), "unit": service.unit}
     entry["port"] = service.ports[health.port].port
     if isinstance(health, HttpHealth):
         rest = {item.name: getattr(health, item.name) for item in fields(health)}

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from rackwright.catalogue.egress import Egress
 from rackwright.catalogue.inference import VARIABLE, Serving
 from rackwright.catalogue.load import Catalogue
-from rackwright.catalogue.model import Service
+from rackwright.catalogue.model import Nothing, Service
 from rackwright.errors import RackwrightError
 from rackwright.site.addresses import single
 
 ZONE_PREFIX = "zone_"
+# The group of backup hosts, and the one that follows from it: the hosts whose services have state.
+BACKUP = "backup"
+BACKED_UP = "backed_up"
 _NOT_SAID = Serving()
 
 
@@ -160,7 +163,7 @@ def place(
         for host in groups.get("outside", ())
         if host not in hosts
     }
-    return Site(
+    site = Site(
         name=name,
         domain=domain,
         catalogue=catalogue,
@@ -176,6 +179,18 @@ def place(
         serving=serving or {},
         choices=choices or {},
     )
+    return replace(site, groups={**groups, BACKED_UP: _stateful(site)})
+
+
+def _stateful(site: Site) -> list[str]:
+    """Return the hosts that have something to back up, where the site has somewhere to put it."""
+    if not site.group_hosts(BACKUP):
+        return []
+    return [
+        name
+        for name in site.hosts
+        if any(not isinstance(service.state, Nothing) for service in site.services_of(name).values())
+    ]
 
 
 def everywhere(address: str) -> str:

@@ -15,6 +15,7 @@ from rackwright.errors import RackwrightError
 # name = "module:attribute"; a module is imported only when its command is run or listed with its help.
 COMMANDS: dict[str, str] = {
     "audit": "rackwright.cli.audit:command",
+    "backup": "rackwright.cli.backup:command",
     "bench": "rackwright.cli.bench_group:bench",
     "cost": "rackwright.cli.cost:command",
     "docs": "rackwright.cli.docs:docs",
@@ -32,6 +33,8 @@ COMMANDS: dict[str, str] = {
     "models": "rackwright.cli.models:models",
     "pki": "rackwright.cli.pki:pki",
     "plan": "rackwright.cli.plan:command",
+    "rehearse": "rackwright.cli.rehearse:command",
+    "restore": "rackwright.cli.restore:command",
     "scan": "rackwright.cli.scan:command",
     "secrets": "rackwright.cli.secrets:secrets",
     "size": "rackwright.cli.size:size",

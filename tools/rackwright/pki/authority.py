@@ -143,6 +143,25 @@ class Authority:
             .sign(key, hashes.SHA256())
         )
 
+    def attest(self, text: bytes, passphrase: str) -> bytes:
+        """Return the site's signature (ECDSA with SHA-256, DER) of a document.
+
+        Raises:
+            RackwrightError: The passphrase is missing or does not open the key.
+        """
+        return self._key(passphrase).sign(text, ec.ECDSA(hashes.SHA256()))
+
+    def attested(self, text: bytes, signature: bytes) -> bool:
+        """Return whether a signature is the site's own of this document."""
+        key = self.certificate().public_key()
+        if not isinstance(key, ec.EllipticCurvePublicKey):
+            return False
+        try:
+            key.verify(signature, text, ec.ECDSA(hashes.SHA256()))
+        except InvalidSignature:
+            return False
+        return True
+
     @contextmanager
     def passphrase_changed(self, old: str, new: str) -> Iterator[None]:
         """Encrypt the CA's key anew; inside the block the caller stores the new passphrase.

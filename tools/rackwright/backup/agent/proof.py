@@ -1,0 +1,203 @@
+"""Verification: every file of the repositories is read; the newest backups are restored and thrown away."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from rackwright.backup.agent import contents, redis, restic, wal
+from rackwright.backup.agent.jobs import HOUR, recorded
+from rackwright.backup.agent.plan import marks
+from rackwright.backup.agent.sessions import Session
+from rackwright.backup.agent.settings import Repository, Store
+from rackwright.backup.agent.shell import Failed, last_words, run, write
+
+DUE_SECONDS = 8 * 24 * HOUR
+START_SECONDS = 3600
+# pgBackRest's log names what its report only counts: INFO: invalid checksum '<path>'
+_DAMAGED = re.compile(r"INFO: (?:invalid checksum|invalid size|file missing|missing|other)[^']*'([^']+)'")
+
+
+def verify(repository: Repository, stores: tuple[Store, ...]) -> list[dict[str, Any]]:
+    """Verify stores; return what was found of each."""
+    found = []
+    for store in stores:
+        try:
+            with recorded(f"verify {store.name}", DUE_SECONDS) as job:
+                detail = _cluster(repository, store) if store.by_pgbackrest else _stream(repository, store)
+                job.detail = detail
+            found.append({"store": store.name, "ok": True, "detail": detail, "hint": ""})
+        except Failed as error:
+            found.append({"store": store.name, "ok": False, "detail": error.message, "hint": error.hint})
+    return found
+
+
+def _cluster(repository: Repository, store: Store) -> str:
+    held = wal.backups(store)
+    if not held:
+        raise Failed(f"there is no backup of {store.name}", "rackwright backup makes one")
+    damaged = damaged_files(store)
+    if damaged:
+        raise Failed(f"damaged in the repository: {', '.join(damaged[:5])}", _offer(store, held, damaged))
+    found = marks(repository, store)
+    if not found:
+        raise Failed(f"no backup of {store.name} has a mark to compare with", "rackwright backup makes one")
+    mark = found[-1]
+    seconds, different = restored(repository, store, mark)
+    if different:
+        raise Failed(f"the restored cluster is not what it was: {'; '.join(different[:3])}")
+    rows = contents.rows_of(mark["contents"])
+    return f"{mark['label']}: all files read; restored in {seconds:.0f} s; {rows} rows are what they were"
+
+
+def damaged_files(store: Store) -> list[str]:
+    """Read every file of a cluster's backups and log; return those that are not what they were."""
+    done = run(
+        ["pgbackrest", f"--stanza={store.stanza}", "--output=text", "--log-level-console=info", "verify"],
+        check=False,
+    )
+    text = done.stdout + done.stderr
+    # Where all is well it says nothing else.
+    if "status: error" not in text and "completed successfully" in text and not done.returncode:
+        return []
+    wal.info(store)  # a key that does not fit is another finding
+    found = list(dict.fromkeys(_DAMAGED.findall(text)))
+    if not found:
+        raise Failed(f"pgBackRest cannot verify: {last_words(text, 3)}")
+    return found
+
+
+def _offer(store: Store, held: list[wal.Backup], damaged: list[str]) -> str:
+    """Name the newest backup that needs none of the damaged files."""
+    for backup in reversed(held):
+        chain = {backup.label, *backup.needs}
+        first, last = map(wal.number, backup.wal)
+        if not any(_touches(path, chain, first, last) for path in damaged):
+            return (
+                f"the newest backup without damage is {backup.label}:"
+                f" rackwright restore {store.name} --backup {backup.label};"
+                " make a new one: rackwright backup --type full"
+            )
+    return "no backup is without damage: make a new one now: rackwright backup --type full"
+
+
+def _touches(path: str, chain: set[str], first: int, last: int) -> bool:
+    segment = re.search(r"/([0-9A-F]{24})-[0-9a-f]{40}", path)
+    if segment:
+        return first <= wal.number(segment.group(1)) <= last
+    return any(path.startswith(f"{label}/") for label in chain)
+
+
+def restored(repository: Repository, store: Store, mark: dict[str, Any]) -> tuple[float, list[str]]:
+    """Restore a cluster here, compare it with what it held, and throw it away.
+
+    Returns:
+        Seconds until it answered, and the differences.
+    """
+    with tempfile.TemporaryDirectory(dir=repository.path / "scratch", prefix="cluster-") as held:
+        room = shutil.disk_usage(held).free
+        size = wal.backups(store)[-1].size
+        if size * 1.2 > room:
+            raise Failed(
+                f"a restore takes {size >> 20} MB here, {room >> 20} MB are free", "give the backup host room"
+            )
+        data, sockets = Path(held) / "data", Path(held) / "run"
+        data.mkdir(mode=0o700)
+        sockets.mkdir(mode=0o700)
+        started = time.monotonic()
+        text = done.stdout + done.stderr
+        words = [line for line in text.splitlines() if re.search(r"\b[0-9a-f]{8,64}\b|error", line)]
+        raise Failed(f"the restored cluster does not start: {last_words(log.read_text(errors='replace'), 3)}")
+        time.sleep(0.3)
+    return server
+
+
+def _stream(repository: Repository, store: Store) -> str:
+    done = restic.restic(repository, "check", "--read-data", check=False)
+    if done.returncode:
+        restic.restic(repository, "cat", "config")
+        words = [
+            line
+            for line in (done.stdout + done.stderr).splitlines()
+            if re.search(r"error|pack|blob", line, re.IGNORECASE)
+        ]
+        raise Failed(
+            f"damaged in the repository of files: {' | '.join(words[:3])}",
+            _offer_snapshot(repository, store),
+        )
+    snapshot = restic.newest(repository, store)
+    return f"{snapshot.id}: all packs read; {_proved(repository, store, snapshot.id)}"
+
+
+def _proved(repository: Repository, store: Store, snapshot: str) -> str:
+    """Unpack a snapshot here, and compare it with its manifest."""
+    with tempfile.TemporaryDirectory(dir=repository.path / "scratch", prefix="store-") as held:
+        manifest = restic.feed(repository, snapshot, store.name, ["/usr/local/sbin/rackwright-unpack", held])
+        if store.kind == "redis":
+            return f"{_redis_keys(Path(held), manifest['keys'])} keys are what they were"
+        return f"{len(manifest['files'])} files are what they were"
+
+
+def _redis_keys(held: Path, wanted: int) -> int:
+    """Have a Redis that nobody else reaches load the snapshot; return how many keys it read."""
+    found = redis.keys_in(held / redis.DUMP)
+    socket, program = held / "redis.sock", held / "redis-server"
+    # Debian's tools hold the whole server, which looks at the name that it is called by.
+    program.symlink_to("/usr/bin/redis-check-rdb")
+    words = [
+        "--port",
+        "0",
+        "--unixsocket",
+        str(socket),
+        "--dir",
+        str(held),
+        "--save",
+        "",
+        "--appendonly",
+        "no",
+    ]
+    server = subprocess.Popen([str(program), *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        ends = time.monotonic() + START_SECONDS
+        while run(["redis-cli", "-s", str(socket), "ping"], check=False).stdout.strip() != "PONG":
+            if server.poll() is not None or time.monotonic() > ends:
+                raise Failed("Redis does not start from the snapshot")
+            time.sleep(0.1)
+    finally:
+        server.terminate()
+        server.wait(timeout=30)
+    if found != wanted:
+        raise Failed(f"the snapshot has {found} keys, its manifest says {wanted}")
+    return found
+
+
+def _offer_snapshot(repository: Repository, store: Store) -> str:
+    """Name the newest snapshot that still unpacks."""
+    for snapshot in reversed(restic.snapshots(repository)):
+        if snapshot.store != store.name:
+            continue
+        try:
+            _proved(repository, store, snapshot.id)
+        except Failed:
+            continue
+        return f"the newest snapshot without damage is {snapshot.id}; rackwright backup makes a new one"
+    return "no snapshot is without damage: make a new one now: rackwright backup"
+
+
+def unpack() -> None:
+    """`rackwright-unpack DIRECTORY`: unpack a stream from standard input, and print its manifest."""
+    import sys  # noqa: PLC0415 - the entry point's own
+
+    from rackwright.backup.agent import archive  # noqa: PLC0415
+
+    try:
+        print(json.dumps(archive.receive(sys.stdin.buffer, Path(sys.argv[1]))))  # noqa: T201
+    except Failed as error:
+        print(json.dumps({"failed": error.message, "hint": error.hint}), file=sys.stderr)  # noqa: T201
+        sys.exit(3)

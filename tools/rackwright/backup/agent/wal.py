@@ -1,0 +1,149 @@
+"""Clusters of PostgreSQL in the repository: pgBackRest's own words, as data."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from rackwright.backup.agent.settings import Store
+from rackwright.backup.agent.shell import Failed, last_words, run
+
+FULL_DAYS = 7
+ARCHIVE_SECONDS = 90
+# A segment is 16 MB (the role makes clusters so): 256 of them have the same first number.
+_SEGMENTS = 0x100
+_SEGMENT = re.compile(r"^(?:[0-9A-F]{16}/)?([0-9A-F]{24})-[0-9a-f]{40}")
+
+
+@dataclass(frozen=True)
+class Backup:
+    """One backup of a cluster.
+
+    Attributes:
+        label: pgBackRest's name of it.
+        kind: full, diff or incr.
+        started: Seconds since 1970.
+        stopped: The same; a time from here on can be reached.
+        size: Bytes of the cluster.
+        kept: Bytes that it takes in the repository.
+        wal: First and last segment of the log that it needs.
+        needs: Labels of the backups that it builds on.
+    """
+
+    label: str
+    kind: str
+    started: int
+    stopped: int
+    size: int
+    kept: int
+    wal: tuple[str, str]
+    needs: tuple[str, ...]
+    version: str
+
+
+def pgbackrest(store: Store, *words: str, check: bool = True) -> str:
+    """Run pgBackRest for a cluster; return what it said.
+
+    Raises:
+        Failed: It did not succeed, in words.
+    """
+    done = run(["pgbackrest", f"--stanza={store.stanza}", *words], check=False)
+    if check and done.returncode:
+        raise Failed(*_explained(done.stdout + done.stderr))
+    return done.stdout
+
+
+def _explained(text: str) -> tuple[str, str]:
+    """Return an error and a hint for what pgBackRest says."""
+    if "CryptoError" in text or "unable to flush" in text:
+        return (
+            "the repository does not open with the key of this site's vault",
+            "take the vault of that time: vault_backup_cipher_passphrase must be what it was",
+        )
+    errors = [line for line in text.splitlines() if "ERROR" in line or "WARN" in line]
+    return f"pgBackRest: {last_words(chr(10).join(errors) or text, 3)}", ""
+
+
+def info(store: Store) -> dict[str, Any]:
+    """Return what the repository says of a cluster.
+
+    Raises:
+        Failed: The repository cannot be read, or has no such cluster.
+    """
+    answer = json.loads(pgbackrest(store, "--output=json", "info") or "[]")
+    stanza: dict[str, Any] = next((entry for entry in answer if entry["name"] == store.stanza), {})
+    status = stanza.get("status", {"code": 1, "message": "missing stanza path"})
+    # 1: not made yet, 2: no backup yet.
+    if status["code"] not in {0, 1, 2}:
+        told = json.dumps(stanza.get("repo", [])) + status["message"]
+        raise Failed(*_explained(told))
+    return stanza
+
+
+def backups(store: Store) -> list[Backup]:
+    """Return the good backups of a cluster, oldest first."""
+    stanza = info(store)
+    versions = {entry["id"]: entry["version"] for entry in stanza.get("db", [])}
+    return [
+        Backup(
+            label=entry["label"],
+            kind=entry["type"],
+            started=entry["timestamp"]["start"],
+            stopped=entry["timestamp"]["stop"],
+            size=entry["info"]["size"],
+            kept=entry["info"]["repository"].get("delta", 0),
+            wal=(entry["archive"]["start"], entry["archive"]["stop"]),
+            needs=tuple(entry.get("reference") or ()),
+            version=versions[entry["database"]["id"]],
+        )
+        for entry in stanza.get("backup", [])
+        if not entry.get("error")
+    ]
+
+
+def kind_due(store: Store, now: float) -> str:
+    """Return which kind is due: a full one when the last is a week old, else what differs from it."""
+    full = [entry.stopped for entry in backups(store) if entry.kind == "full"]
+    # An hour less, so that the clock of cron does not put it off by a day.
+    return "diff" if full and now - full[-1] < FULL_DAYS * 86400 - 3600 else "full"
+
+
+def segments(store: Store) -> set[int]:
+    """Return the numbers of all segments of the log in the repository, whatever their timeline."""
+    listed = json.loads(pgbackrest(store, "repo-ls", f"archive/{store.stanza}", "--recurse", "--output=json"))
+    found = (re.search(r"([0-9A-F]{24})-[0-9a-f]{40}", name) for name in listed)
+    return {number(match.group(1)) for match in found if match}
+
+
+def number(segment: str) -> int:
+    """Return the place of a segment in the log."""
+    return int(segment[8:16], 16) * _SEGMENTS + int(segment[16:24], 16)
+
+
+def gap(held: set[int], first: str, last: str | None) -> int | None:
+    """Return the number of the first segment that is missing between two, or to the end; None for none."""
+    start = number(first)
+    end = number(last) if last else max(held, default=start)
+    return next((place for place in range(start, end + 1) if place not in held), None)
+
+
+def await_segment(store: Store, segment: str) -> None:
+    """Wait until a segment of the log is in the repository.
+
+    Raises:
+        Failed: It does not come.
+    """
+    ends = time.monotonic() + ARCHIVE_SECONDS
+    while True:
+        newest = max((entry["max"] or "" for entry in info(store).get("archive", [])), default="")
+        if newest[8:] >= segment[8:]:
+            return
+        if time.monotonic() > ends:
+            raise Failed(
+                f"segment {segment} of the log did not arrive within {ARCHIVE_SECONDS} s; newest: {newest}",
+                f"look at {store.host}: rackwright health says how its archiving is",
+            )
+        time.sleep(0.5)

@@ -1,0 +1,209 @@
+"""Runs a rehearsal: refuses everything but a machine of the rehearsal's own, rebuilds, restores, measures."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rackwright.errors import RackwrightError
+from rackwright.operations.backup import failure
+from rackwright.operations.runner import Run, run_playbook
+from rackwright.rehearsal.model import Phase, Report
+from rackwright.site.inventory import Inventory, load_inventory
+
+GROUP = "rehearsal"
+BASE, DATA = "playbooks/base.yml", "playbooks/data.yml"
+RESTORE, KILL = "playbooks/rehearse.yml", "playbooks/rehearse_kill.yml"
+# What is there already when the failure happens, and what is then done, in order.
+BEFORE: Mapping[str, tuple[str, ...]] = {
+    "container": (BASE, DATA),
+    "database": (BASE, DATA),
+    "service": (BASE,),
+    "server": (),
+}
+AFTER: Mapping[str, tuple[str, ...]] = {
+    "container": (KILL,),
+    "database": (RESTORE,),
+    "service": (DATA, RESTORE),
+    "server": (BASE, DATA, RESTORE),
+}
+NAMES = {
+    BASE: "base of the machine",
+    DATA: "services",
+    RESTORE: "restore and check",
+    KILL: "automatic restart",
+}
+
+
+@dataclass(frozen=True)
+class Place:
+    """Whose place is taken, and by what."""
+
+    host: str
+    machine: str
+    address: str
+
+
+def place_of(inventory: Inventory, host: str | None, machine: str | None) -> Place:
+    """Return the place, when the machine is one of the rehearsal's.
+
+    Raises:
+        RackwrightError: It is not, or has something else to do as well.
+    """
+    machines = inventory.members(GROUP)
+    if not machines:
+        raise RackwrightError(
+            f"the group `{GROUP}` has no machine",
+            hint="a rehearsal needs a machine that does nothing else (docs/rehearsal.md)",
+        )
+    machine = machine or machines[0]
+    if machine not in machines:
+        raise RackwrightError(
+            f"{machine} is not in the group `{GROUP}`: a rehearsal touches no other machine",
+            hint=f"its machines are {', '.join(machines)}",
+        )
+    works = [
+        group
+        for group in inventory.groups
+        if group not in {"all", "ungrouped", "platform", GROUP}
+        and not group.startswith("zone_")
+        and machine in inventory.members(group)
+    ]
+    if works:
+        raise RackwrightError(
+            f"{machine} is also in {', '.join(works)}: a machine of a rehearsal does nothing else",
+            hint="take it out of these groups, or rehearse on another",
+        )
+    databases = inventory.members("postgresql")
+    host = host or (databases[0] if databases else "")
+    if host not in inventory.members("platform") or host == machine:
+        raise RackwrightError(
+            f"{host or 'no host'} is no host whose place could be taken", hint="--host <name>"
+        )
+    return Place(str(host), str(machine), str(inventory.hosts[machine].variables["ansible_host"]))
+
+
+def rehearse(sources: Sequence[Path], scenario: str, host: str | None, machine: str | None) -> Report:
+    """Rehearse; what goes wrong on the machines is in the report.
+
+    Raises:
+        RackwrightError: Refused before anything was touched.
+    """
+    inventory = load_inventory(sources)
+    place = place_of(inventory, host, machine)
+    if not inventory.members("backup"):
+        raise RackwrightError("this site has no backup host", hint="docs/backup.md")
+    old = str(inventory.hosts[place.host].variables["ansible_host"])
+    with tempfile.TemporaryDirectory(prefix="rackwright-rehearsal-") as held:
+        overlay = Path(held) / "hosts.yml"
+        # They change places, so that no address is there twice; only the host's name is ever run.
+        swapped = {place.host: {"ansible_host": place.address}, place.machine: {"ansible_host": old}}
+        overlay.write_text(json.dumps({"all": {"hosts": swapped}}), encoding="utf-8")
+        return _measured([*sources, overlay], inventory, scenario, place)
+
+
+def _measured(sources: Sequence[Path], inventory: Inventory, scenario: str, place: Place) -> Report:
+    phases: list[Phase] = []
+    problem = ""
+    before = time.monotonic()
+    run: Run | None = None
+    for playbook in BEFORE[scenario]:
+        run = _run(playbook, sources, scenario, place)
+        if not run.successful:
+            problem = f"{NAMES[playbook]}, before the failure: {failure(run).message}"
+            break
+    if BEFORE[scenario]:
+        took = time.monotonic() - before
+        phases.append(Phase("what is there already", -took, took, counts=False))
+    failed, failed_at = time.monotonic(), datetime.now(UTC)
+    for playbook in AFTER[scenario] if not problem else ():
+        started = time.monotonic()
+        run = _run(playbook, sources, scenario, place)
+        phases.append(Phase(NAMES[playbook], started - failed, time.monotonic() - started))
+        if not run.successful:
+            problem = f"{NAMES[playbook]}: {failure(run).message}"
+            break
+    found = _found(run, scenario, failed_at) if run is not None and not problem else {}
+    if scenario == "container" and found:
+        phases = [*phases[:-1], Phase(NAMES[KILL], 0, float(found["away"]))]
+    return Report(
+        site=str(inventory.site_variables()["site_name"]),
+        scenario=scenario,
+        host=place.host,
+        machine=place.machine,
+        failed_at=failed_at.isoformat(timespec="seconds"),
+        phases=tuple(phases),
+        rpo_seconds=found.get("rpo"),
+        last_write=str(found.get("last", "")),
+        facts=found.get("facts", {}),
+        problem=problem or str(found.get("problem", "")),
+    )
+
+
+def _run(playbook: str, sources: Sequence[Path], scenario: str, place: Place) -> Run:
+    values = {
+        "rehearse_host": place.host,
+        "rehearse_address": place.address,
+        "rehearse_stores": [f"{place.host}/postgresql"] if scenario == "database" else [],
+        # Nothing of a rehearsal may reach the real log.
+        "backup_archiving": False,
+    }
+    arguments = ["-e", shlex.quote(json.dumps(values))]
+    if playbook in {BASE, DATA}:
+        arguments += ["--limit", place.host]
+    return run_playbook(playbook, sources, arguments=arguments)
+
+
+def _found(run: Run, scenario: str, failed_at: datetime) -> dict[str, Any]:
+    """Return what the last run saw."""
+    if scenario == "container":
+        told = next(
+            json.loads(str(result.result["stdout"]))
+            for result in run.recap.results
+            if result.task == "Kill it under writes"
+        )
+        lost = told["acknowledged"] - told["found"]
+        return {
+            "away": told["away_seconds"],
+            "rpo": 0.0 if not lost else float("inf"),
+            "last": failed_at.isoformat(timespec="seconds"),
+            "facts": {
+                "rows acknowledged before the kill": str(told["acknowledged"]),
+                "found": str(told["found"]),
+            },
+            "problem": f"{lost} acknowledged rows are lost" if lost else "",
+        }
+    items = [
+        item
+        for result in run.recap.results
+        if result.task in {"Restore the cluster", "Restore the store"}
+        for item in result.result.get("results") or ()
+        if item.get("stdout")
+    ]
+    facts: dict[str, str] = {}
+    found: dict[str, Any] = {"facts": facts}
+    for item in items:
+        told, name = json.loads(str(item["stdout"])), str(item["item"]["store"])
+        if "last_transaction" in told:
+            last = datetime.fromisoformat(_whole_zone(told["last_transaction"]))
+            found |= {"last": last.isoformat(timespec="seconds"), "rpo": (failed_at - last).total_seconds()}
+            facts[name] = f"{told['rows']} rows; " + ", ".join(
+                f"{phase} {seconds:.0f} s" for phase, seconds in told["seconds"].items()
+            )
+        else:
+            facts[name] = ", ".join(
+                f"{key} {value}" for key, value in told.items() if key not in {"kind", "aside"}
+            )
+    return found
+
+
+def _whole_zone(stamp: str) -> str:
+    """Return PostgreSQL's `+00` as `+00:00`, which every Python reads."""
+    return f"{stamp}:00" if stamp[-3:-2] in {"+", "-"} else stamp
