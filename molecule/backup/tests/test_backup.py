@@ -187,7 +187,7 @@ def test_what_does_not_fit_the_host_is_refused(keeper: Ask, facts: dict[str, Any
 
 
 def test_a_missing_segment_is_refused(machines: Machines, keeper: Ask, kept: list[dict[str, Any]]) -> None:
-    needed = f"ls {REPOSITORY}/pgbackrest/archive/data1/17-1/*/*.zst | sort | tail -2 | head -1"
+    needed = f"find {REPOSITORY}/pgbackrest/archive/data1 -name '*.zst' | grep -v history | sort | tail -2 | head -1"
     segment = machines.inside("ops1", needed)
     machines.inside("ops1", f"mv {segment} /root/held-segment")
     try:

@@ -58,7 +58,7 @@ def pgbackrest(store: Store, *words: str, check: bool = True) -> str:
 
 def _explained(text: str) -> tuple[str, str]:
     """Return an error and a hint for what pgBackRest says."""
-    if "CryptoError" in text or "unable to flush" in text:
+    if "CryptoError" in text or "unable to load info file" in text:
         return (
             "the repository does not open with the key of this site's vault",
             "take the vault of that time: vault_backup_cipher_passphrase must be what it was",
