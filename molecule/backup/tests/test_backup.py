@@ -187,7 +187,8 @@ def test_what_does_not_fit_the_host_is_refused(keeper: Ask, facts: dict[str, Any
 
 
 def test_a_missing_segment_is_refused(machines: Machines, keeper: Ask, kept: list[dict[str, Any]]) -> None:
-    needed = f"find {REPOSITORY}/pgbackrest/archive/data1 -name '*.zst' | grep -v history | sort | tail -2 | head -1"
+    found = f"find {REPOSITORY}/pgbackrest/archive/data1 -name '*.zst'"
+    needed = f"{found} | grep -v history | sort | tail -2 | head -1"
     segment = machines.inside("ops1", needed)
     machines.inside("ops1", f"mv {segment} /root/held-segment")
     try:

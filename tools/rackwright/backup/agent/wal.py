@@ -73,7 +73,12 @@ def info(store: Store) -> dict[str, Any]:
     Raises:
         Failed: The repository cannot be read, or has no such cluster.
     """
-    answer = json.loads(pgbackrest(store, "--output=json", "info") or "[]")
+    text = pgbackrest(store, "--output=json", "info") or "[]"
+    try:
+        answer = json.loads(text)
+    except ValueError as error:
+        # What the wrong key makes of a file is in the answer as it is.
+        raise Failed(*_explained(text)) from error
     stanza: dict[str, Any] = next((entry for entry in answer if entry["name"] == store.stanza), {})
     status = stanza.get("status", {"code": 1, "message": "missing stanza path"})
     # 1: not made yet, 2: no backup yet.
