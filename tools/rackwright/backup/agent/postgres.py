@@ -17,6 +17,7 @@ RECOVERY_SECONDS = 6 * 3600
 WATCH_DUE_SECONDS = 900
 # An archive that is silent for longer is an alarm: archive_timeout closes a segment each minute.
 SILENT_SECONDS = 300
+BEAT_SECONDS = 55
 BEAT = "SELECT pg_logical_emit_message(true, 'rackwright', 'beat')"
 
 
@@ -112,6 +113,9 @@ def watch(store: dict[str, Any]) -> None:
                 )
             )
             session.ask(BEAT)
+            # After a crash archive_timeout was seen to close no segment; a minute without one ends here.
+            if float(state["age"] if state["age"] is not None else state["up"]) > BEAT_SECONDS:
+                session.ask("SELECT pg_switch_wal()")
         job.size_bytes = int(state["kept"])
         waiting = int(state["queue"]) * store["segment_bytes"]
         told = f"{state['queue']} segments wait, {job.size_bytes >> 20} MB of log on disk"
