@@ -17,7 +17,7 @@ PACKAGES := python3 python3-venv docker.io mmdebstrap openssh-client iproute2 \
 # From Debian 13 on the client of Docker is a package of its own.
 PACKAGES += $(shell . /etc/os-release; [ "$${VERSION_ID%%.*}" -ge 13 ] 2>/dev/null && echo docker-cli)
 
-.PHONY: help packages venv demo lab-down test lint ruff mypy yaml ansible-lint unit test-app test-lab molecule bench lock docs clean
+.PHONY: test-page help packages venv demo lab-down test lint ruff mypy yaml ansible-lint unit test-app test-lab molecule bench lock docs clean
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,6 +69,10 @@ unit: venv ## unit, plugin and contract tests
 
 test-app: venv ## the app's own tests, with its own PostgreSQL and Redis on loopback
 	cd app && ../$(BIN)/python -m pytest -q
+
+test-page: venv ## the page in Chromium (by name; needs the packages chromium and nginx-light)
+	$(BIN)/uv pip install --quiet --python $(BIN)/python "playwright==1.65.2"
+	cd app && ../$(BIN)/python -m pytest -q -m page tests/test_page.py
 
 test-lab: venv ## the lab itself, with two machines of its own
 	$(BIN)/python -m pytest -q -m lab

@@ -5,15 +5,16 @@ JSON escapes line breaks and control characters, so nothing a caller sends can f
 
 from __future__ import annotations
 
-import json
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import structlog
 
 from rackwright_app import metrics
+from rackwright_app.audit_chain import Chain, encoded
 
 _MODE = 0o640
 _log = structlog.get_logger(__name__)
@@ -27,8 +28,12 @@ class AuditLog:
     moved it), the file is opened anew, so rotation needs no signal.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(
+        self, path: Path, key: bytes = b"", copy: Callable[[dict[str, Any]], None] | None = None
+    ) -> None:
         self._path = path
+        self._chain = Chain(key)
+        self._copy = copy
         self._lock = threading.Lock()
         self._descriptor: int | None = None
         self.healthy = True
@@ -39,16 +44,18 @@ class AuditLog:
         Args:
             record: The fields, already masked.
         """
-        line = json.dumps(record, ensure_ascii=True, separators=(",", ":"), default=str).encode() + b"\n"
         try:
             with self._lock:
-                self._append(line)
+                placed = self._chain.add(record)
+                self._append(encoded(placed) + b"\n")
         except OSError as error:
             self.healthy = False
             metrics.AUDIT_FAILURES.inc()
             _log.error("audit line not written", path=str(self._path), error=error.strerror)
         else:
             self.healthy = True
+        if self._copy is not None:
+            self._copy(placed)
 
     def close(self) -> None:
         """Closes the file."""

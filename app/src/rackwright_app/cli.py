@@ -13,9 +13,12 @@ from rackwright_app import __version__
 from rackwright_app.settings import settings_or_exit
 
 COMMANDS = {
+    "audit": "rackwright_app.audit_verify",
     "migrate": "rackwright_app.database.migrate",
+    "retain": "rackwright_app.retention",
     "serve": "rackwright_app.server",
     "token": "rackwright_app.tokens",
+    "user": "rackwright_app.users.cli",
 }
 
 

@@ -55,6 +55,18 @@ class UnauthorizedError(ApiError):
         self.reason = reason
 
 
+class TooManyError(ApiError):
+    """Too many requests."""
+
+    def __init__(self, message: str, wait_seconds: int, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(
+            HTTPStatus.TOO_MANY_REQUESTS,
+            "rate_limited",
+            message,
+            headers={**(headers or {}), "Retry-After": str(wait_seconds)},
+        )
+
+
 class UnavailableError(ApiError):
     """A service that the answer needs is away for the moment."""
 

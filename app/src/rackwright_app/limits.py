@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import math
 import uuid
@@ -61,9 +62,19 @@ class Verdict:
 
 
 class RequestLimit:
-    """Counts requests per user in a window that slides."""
+    """Counts requests per user, or whatever else is counted, in a window that slides."""
 
-    def __init__(self, redis: Redis, *, prefix: str, limit: int, window_seconds: int = HOUR_SECONDS) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        *,
+        prefix: str,
+        limit: int,
+        window_seconds: int = HOUR_SECONDS,
+        name: str = "requests",
+    ) -> None:
+        self._redis = redis
+        self._name = name
         self._script = redis.register_script(_SCRIPT)
         self._prefix = prefix
         self._limit = limit
@@ -83,8 +94,7 @@ class RequestLimit:
                 the engine, the dearest part of the platform, and whoever could bring Redis down would be free
                 of it.
         """
-        # Hashed, because a name may hold any character and Redis' key patterns give some of them a meaning.
-        key = f"{self._prefix}requests:{hashlib.sha256(subject.encode()).hexdigest()[:32]}"
+        key = self._key(subject)
         try:
             allowed, remaining, wait_ms = await self._script(
                 keys=[key], args=[self._limit, self._window_ms, uuid.uuid4().hex]
@@ -92,3 +102,12 @@ class RequestLimit:
         except (RedisError, OSError) as error:
             raise UnavailableError("limiter") from error
         return Verdict(bool(allowed), self._limit, int(remaining), max(1, math.ceil(int(wait_ms) / 1000)))
+
+    async def forget(self, subject: str) -> None:
+        """Gives a user the whole limit again; without Redis it comes back by itself."""
+        with contextlib.suppress(RedisError, OSError):
+            await self._redis.delete(self._key(subject))
+
+    def _key(self, subject: str) -> str:
+        # Hashed, because a name may hold any character and Redis' key patterns give some of them a meaning.
+        return f"{self._prefix}{self._name}:{hashlib.sha256(subject.encode()).hexdigest()[:32]}"

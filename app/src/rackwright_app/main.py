@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -19,18 +18,20 @@ from redis.asyncio import Redis
 from starlette.exceptions import HTTPException
 
 from rackwright_app import __version__, metrics
-from rackwright_app.api import chat, health, rag, sessions, workflow
+from rackwright_app.api import auth, chat, health, rag, sessions, workflow
 from rackwright_app.api.access import Services
 from rackwright_app.audit import AuditLog
+from rackwright_app.audit_table import AuditTable
 from rackwright_app.chat import Chat
 from rackwright_app.database.conversations import Conversations
 from rackwright_app.database.documents import Documents
-from rackwright_app.database.pool import make_pool
+from rackwright_app.database.pool import Pool, make_pool
+from rackwright_app.database.users import Users
 from rackwright_app.engine import EngineClient
 from rackwright_app.errors import ApiError, UnavailableError
 from rackwright_app.health import HealthChecks
 from rackwright_app.input_rules import InputCheck
-from rackwright_app.limits import RequestLimit
+from rackwright_app.limits import HOUR_SECONDS, RequestLimit
 from rackwright_app.logs import configure_structlog
 from rackwright_app.middleware import AuditTrail, BodyLimit, Context, Gate
 from rackwright_app.rag.library import Library
@@ -40,9 +41,12 @@ from rackwright_app.rag.vectors import Vectors
 from rackwright_app.settings import Redis as RedisSettings
 from rackwright_app.settings import Settings, load_settings
 from rackwright_app.tokens import TokenVerifier
+from rackwright_app.users.oidc import OidcVerifier
+from rackwright_app.users.sign_in import SignInService
 from rackwright_app.workflow.run import WorkflowRunner
 
 _COUNT_EVERY_SECONDS = 30
+_TRIES_SECONDS = 900
 _log = structlog.get_logger(__name__)
 
 
@@ -55,8 +59,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     configure_structlog()
     settings = settings or load_settings()
     redis = _redis(settings.redis)
-    audit = AuditLog(settings.audit.path)
-    limit = RequestLimit(redis, prefix=settings.redis.prefix, limit=settings.limits.requests_per_hour)
+    table = AuditTable()
+    audit = AuditLog(settings.audit.path, settings.audit.key.get_secret_value().encode(), table.add)
+    oidc_client = _client(settings.oidc.ca if settings.oidc else None)
+    oidc = None
+    if settings.oidc is not None:
+        oidc = OidcVerifier(settings.oidc, oidc_client, leeway_seconds=settings.tokens.leeway_seconds)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -80,13 +88,19 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                 documents=documents,
                 library=Library(settings.rag, documents, models, vectors),
                 retrieval=retrieval,
+                sign_in=_sign_in(settings, redis, pool),
                 workflows=WorkflowRunner(settings.workflows, engine, retrieval, input_check.check),
             )
-            counting = asyncio.create_task(_count_sessions(conversations))
+            running = [
+                asyncio.create_task(_count_sessions(conversations)),
+                asyncio.create_task(table.run(pool)),
+            ]
             yield
-            counting.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await counting
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+            await table.flush(pool)
+        await oidc_client.aclose()
         await pool.close()
         await redis.aclose()
         audit.close()
@@ -100,10 +114,19 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    for router in (chat.router, sessions.router, rag.router, workflow.router, health.router):
+    for router in (auth.router, chat.router, sessions.router, rag.router, workflow.router, health.router):
         app.include_router(router)
     # The last one added is the outermost.
-    app.add_middleware(Gate, verifier=TokenVerifier(settings.tokens), limit=limit, limits=settings.limits)
+    app.add_middleware(
+        Gate,
+        verifier=TokenVerifier(settings.tokens),
+        oidc=oidc,
+        limit=_limit(settings, redis, "requests", settings.limits.requests_per_hour),
+        address_limit=_limit(settings, redis, "addresses", settings.limits.address_requests_per_hour),
+        open_paths=auth.OPEN,
+        uncounted=f"{auth.PREFIX}/",
+        limits=settings.limits,
+    )
     app.add_middleware(
         BodyLimit,
         limit_bytes=settings.limits.body_bytes,
@@ -117,6 +140,25 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_exception_handler(psycopg.OperationalError, _database_away)
     app.add_exception_handler(Exception, _broken)
     return app
+
+
+def _limit(
+    settings: Settings, redis: Redis, name: str, limit: int, window_seconds: int = HOUR_SECONDS
+) -> RequestLimit:
+    return RequestLimit(
+        redis, prefix=settings.redis.prefix, limit=limit, window_seconds=window_seconds, name=name
+    )
+
+
+def _sign_in(settings: Settings, redis: Redis, pool: Pool) -> SignInService:
+    tries = settings.sign_in.tries
+    return SignInService(
+        settings.sign_in,
+        settings.tokens,
+        Users(pool),
+        user_tries=_limit(settings, redis, "tries-user", tries, _TRIES_SECONDS),
+        address_tries=_limit(settings, redis, "tries-address", 2 * tries, _TRIES_SECONDS),
+    )
 
 
 def _redis(settings: RedisSettings) -> Redis:

@@ -18,11 +18,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from rackwright_app import metrics
 from rackwright_app.audit import AuditLog
 from rackwright_app.clients import Network, client_address
-from rackwright_app.errors import ApiError, UnauthorizedError
+from rackwright_app.errors import ApiError, TooManyError, UnauthorizedError
 from rackwright_app.limits import RequestLimit
 from rackwright_app.masking import mask_text, mask_value
 from rackwright_app.settings import Audit, Limits
-from rackwright_app.tokens import TokenVerifier
+from rackwright_app.tokens import Principal, TokenVerifier
+from rackwright_app.users.oidc import OidcVerifier
 
 _HEALTH = "/health"
 _UPLOAD = "/api/rag/upload"
@@ -174,10 +175,25 @@ class Gate:
     it, and a stranger's body is not even read.
     """
 
-    def __init__(self, app: ASGIApp, *, verifier: TokenVerifier, limit: RequestLimit, limits: Limits) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        verifier: TokenVerifier,
+        oidc: OidcVerifier | None,
+        limit: RequestLimit,
+        address_limit: RequestLimit,
+        open_paths: frozenset[str],
+        uncounted: str,
+        limits: Limits,
+    ) -> None:
         self._app = app
         self._verifier = verifier
+        self._oidc = oidc
         self._limit = limit
+        self._address_limit = address_limit
+        self._open = open_paths
+        self._uncounted = uncounted
         self._limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -199,23 +215,36 @@ class Gate:
         await self._app(scope, receive, answer)
 
     async def _admit(self, scope: Scope) -> dict[str, str]:
+        per_address = await self._address_limit.take(scope["state"]["address"])
+        if not per_address.allowed:
+            metrics.RATE_LIMITED.inc()
+            raise TooManyError("This address has used up its hour.", per_address.reset_seconds)
+        if scope["path"] in self._open:
+            return {}
         try:
-            principal = self._verifier.verify(Headers(scope=scope).get("authorization"))
+            principal = await self._caller(Headers(scope=scope).get("authorization"))
         except UnauthorizedError as error:
             metrics.REFUSED_TOKENS.labels(error.reason).inc()
             _log.info("token refused", reason=error.reason, address=scope["state"]["address"])
             raise
         scope["state"]["principal"] = principal
+        if scope["path"].startswith(self._uncounted):
+            return {}
         verdict = await self._limit.take(principal.subject)
         if verdict.allowed:
             return verdict.headers()
         metrics.RATE_LIMITED.inc()
-        raise ApiError(
-            HTTPStatus.TOO_MANY_REQUESTS,
-            "rate_limited",
+        raise TooManyError(
             f"{self._limits.requests_per_hour} requests an hour are used up.",
-            headers={**verdict.headers(), "Retry-After": str(verdict.reset_seconds)},
+            verdict.reset_seconds,
+            verdict.headers(),
         )
+
+    async def _caller(self, authorization: str | None) -> Principal:
+        _, _, token = (authorization or "").partition(" ")
+        if self._oidc is not None and self._oidc.issued(token.strip()):
+            return await self._oidc.verify(token.strip())
+        return self._verifier.verify(authorization)
 
 
 def _count(scope: Scope) -> None:

@@ -30,6 +30,8 @@ from rackwright_app.settings import Settings, settings_or_exit
 _READY_SECONDS = 60
 _KEEP_ALIVE_SECONDS = 75
 """Longer than a proxy keeps an idle connection (nginx: 60 s): this side never closes into a request."""
+_FIRST_PASSED = 3
+"""The number of the first descriptor that systemd passes (sd_listen_fds)."""
 _CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 
 
@@ -63,7 +65,10 @@ def serve(settings: Settings) -> None:
         lifespan="off",
         **_common(settings),
     )
-    with closing(api.bind_socket()) as api_socket, closing(figures.bind_socket()) as metrics_socket:
+    with (
+        closing(_passed_socket() or api.bind_socket()) as api_socket,
+        closing(figures.bind_socket()) as metrics_socket,
+    ):
         metrics_thread = threading.Thread(
             target=_serve_metrics, args=(figures, metrics_socket), name="metrics", daemon=True
         )
@@ -109,6 +114,18 @@ class _LivingWorkers(Collector):
             if not Path("/proc", gauge.stem.rpartition("_")[2]).exists():
                 gauge.unlink(missing_ok=True)
         return self._files.collect()
+
+
+def _passed_socket() -> socket.socket | None:
+    """Returns the socket that systemd holds for us: requests wait in it while the service is replaced."""
+    if os.environ.get("LISTEN_PID") != str(os.getpid()) or os.environ.get("LISTEN_FDS") != "1":
+        return None
+    for name in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"):
+        os.environ.pop(name, None)
+    passed = socket.socket(fileno=_FIRST_PASSED)
+    passed.setblocking(False)
+    passed.set_inheritable(True)
+    return passed
 
 
 def _common(settings: Settings) -> dict[str, Any]:

@@ -36,6 +36,7 @@ from pydantic_settings import (
 from rackwright_app.input_rules import InputRules
 from rackwright_app.rag.settings import Rag
 from rackwright_app.section import Section
+from rackwright_app.users.settings import Oidc, SignIn
 
 DEFAULT_CONFIG = Path("/etc/rackwright/app/app.toml")
 ENGINE_FILE = "engine.toml"
@@ -156,6 +157,8 @@ class Limits(Section):
     """What one caller may ask for."""
 
     requests_per_hour: PositiveInt = 100
+    address_requests_per_hour: PositiveInt = 3_000
+    """Of one address: an office may stand behind it."""
     message_characters: PositiveInt = 10_000
     body_bytes: PositiveInt = 262_144
 
@@ -174,6 +177,8 @@ class Audit(Section):
     """Longest text of one field of a body; the rest is counted, not kept."""
     body_bytes: PositiveInt = 1_048_576
     """Larger bodies are told by their size."""
+    key: SecretStr = SecretStr("")
+    """Chains the lines: without it a line that was removed is found as well, but could be forged anew."""
 
 
 class Workflows(Section):
@@ -183,6 +188,15 @@ class Workflows(Section):
     render_seconds: PositiveFloat = 5
     render_memory_mb: Annotated[int, Field(ge=64)] = 256
     """Address space of the process that renders a step's templates."""
+
+
+class Retention(Section):
+    """How long things are kept, in days."""
+
+    conversation_days: PositiveInt = 90
+    audit_days: PositiveInt = 30
+    """Of the table; the file is rotated by the host."""
+    temporary_days: PositiveInt = 7
 
 
 class Settings(BaseSettings):
@@ -210,6 +224,9 @@ class Settings(BaseSettings):
     input: InputRules = InputRules()
     rag: Rag = Rag()
     workflows: Workflows = Workflows()
+    sign_in: SignIn = SignIn()
+    oidc: Oidc | None = None
+    retention: Retention = Retention()
 
     @classmethod
     def settings_customise_sources(

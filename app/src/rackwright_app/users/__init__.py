@@ -1,0 +1,1 @@
+"""Who may sign in, and how a page stays signed in."""

@@ -1,0 +1,235 @@
+"""The page in a browser, as its users meet it (``make test-page``; needs chromium and nginx).
+
+nginx serves it here as the edge does: nothing but the page's own files may load, `/api/` is the app's.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import tarfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+from app_server import RunningApp
+from engine_double import EngineDouble, Script
+from stores import free_port
+
+from rackwright.frontend.build import build_page
+from rackwright_app.settings import Settings
+from rackwright_app.users.passwords import hashed
+from rackwright_app.users.settings import SignIn
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+else:
+    Browser = Page = object
+playwright = pytest.importorskip("playwright.sync_api")
+pytestmark = pytest.mark.page
+PASSWORD = "correct horse battery"
+POLICY = "default-src 'self'; base-uri 'none'; form-action 'self'; object-src 'none'; frame-ancestors 'none'"
+EDGE = """
+{user} daemon off; pid {directory}/pid; error_log {directory}/error.log; worker_processes 1;
+events {{ worker_connections 256; }}
+http {{
+  include /etc/nginx/mime.types; access_log off; client_max_body_size 50m;
+  client_body_temp_path {directory}/body; proxy_temp_path {directory}/proxy; fastcgi_temp_path {directory}/f;
+  uwsgi_temp_path {directory}/u; scgi_temp_path {directory}/s;
+  server {{
+    listen 127.0.0.1:{port}; root {directory}/page;
+    add_header Content-Security-Policy "{policy}" always;
+    location / {{ try_files $uri /index.html; }}
+    location /api/ {{ proxy_pass {app}; proxy_buffering off; proxy_http_version 1.1; }}
+  }}
+}}
+"""
+# As root its workers would be another user, who may not read the test's directory.
+USER = "user root;" if os.geteuid() == 0 else ""
+SHORT = 4
+"""Seconds that an access token holds here."""
+
+
+@pytest.fixture
+def address(settings: Settings, start_app: Callable[[Settings], RunningApp], tmp_path: Path) -> Iterator[str]:
+    """Where the page is."""
+    changed = settings.model_copy(
+        update={
+            "sign_in": SignIn.model_construct(
+                access_minutes=SHORT / 60,  # type: ignore[arg-type]  # less than an operator may set
+                refresh_hours=1,
+                secure_cookie=True,
+                tries=10,
+            ),
+            "tokens": settings.tokens.model_copy(update={"leeway_seconds": 0}),
+        }
+    )
+    app = start_app(changed)
+    with tarfile.open(build_page().archive) as packed:
+        packed.extractall(tmp_path / "page", filter="data")
+    port = free_port()
+    configuration = tmp_path / "nginx.conf"
+    configuration.write_text(
+        EDGE.format(directory=tmp_path, port=port, policy=POLICY, app=app.url, user=USER)
+    )
+    nginx = subprocess.Popen(["nginx", "-c", str(configuration), "-e", str(tmp_path / "error.log")])
+    time.sleep(0.5)
+    yield f"http://localhost:{port}"
+    nginx.terminate()
+    nginx.wait(10)
+
+
+@pytest.fixture
+def browser() -> Iterator[Browser]:
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.fail("chromium is missing: apt-get install chromium")
+    with playwright.sync_playwright() as started:
+        launched = started.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def page(browser: Browser, address: str, database: psycopg.Connection[dict[str, Any]]) -> Iterator[Page]:
+    """A page in English; whatever its policy refuses, or a script breaks on, fails the test."""
+    database.execute("TRUNCATE users CASCADE")
+    database.execute(
+        "INSERT INTO users (name, role, password_hash) VALUES ('alice', 'user', %s)", (hashed(PASSWORD),)
+    )
+    context = browser.new_context(locale="en-GB", viewport={"width": 1200, "height": 800})
+    made = context.new_page()
+    complaints: list[str] = []
+    made.on("pageerror", lambda error: complaints.append(str(error)))
+    made.on(
+        "console",
+        lambda said: (
+            complaints.append(said.text) if said.type == "error" and "status of 4" not in said.text else None
+        ),
+    )
+    made.goto(address)
+    yield made
+    context.close()
+    assert complaints == []
+
+
+def sign_in(page: Page, password: str = PASSWORD) -> None:
+    page.get_by_label("User").fill("alice")
+    page.get_by_label("Password").fill(password)
+    page.keyboard.press("Enter")
+
+
+def shot(page: Page, name: str) -> None:
+    """Keeps a picture where someone can look at it."""
+    directory = Path(__file__).parents[1] / "build/screenshots"
+    directory.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=str(directory / f"{name}.png"))
+
+
+def test_a_wrong_password_is_said_and_a_right_one_opens(page: Page) -> None:
+    expect = playwright.expect
+    sign_in(page, "not the password")
+    expect(page.get_by_role("alert")).to_have_text("User or password is wrong.")
+    shot(page, "sign-in")
+    sign_in(page)
+    expect(page.get_by_text("What would you like to know?")).to_be_visible()
+    assert page.evaluate("document.cookie") == ""
+    assert page.evaluate("JSON.stringify({...localStorage})").count("ey") == 0
+    page.reload()
+    expect(page.get_by_text("What would you like to know?")).to_be_visible()
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_label("Password")).to_be_visible()
+    page.reload()
+    expect(page.get_by_label("Password")).to_be_visible()
+
+
+def test_a_chat_streams_and_is_kept(page: Page, engine: EngineDouble) -> None:
+    expect = playwright.expect
+    sign_in(page)
+    engine.script = Script(pieces=["One ", "<b>two</b> ", "three."], pause_seconds=0.7)
+    page.get_by_label("Message").fill("Count, please")
+    page.keyboard.press("Enter")
+    answer = page.locator(".message.assistant")
+    expect(answer).to_contain_text("One", timeout=3000)
+    assert "three" not in answer.inner_text()
+    expect(answer).to_have_text("One <b>two</b> three.")
+    expect(page.get_by_role("button", name="Count, please")).to_be_visible()
+    page.get_by_role("button", name="New conversation").click()
+    page.get_by_role("button", name="Count, please").click()
+    expect(page.locator(".message.assistant")).to_have_text("One <b>two</b> three.")
+    engine.script = Script(pieces=["slow "] * 20, pause_seconds=0.5)
+    page.get_by_label("Message").fill("Again")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_text("Interrupted.")).to_be_visible()
+
+
+def test_a_document_is_uploaded_and_cited_in_light_dark_and_small(
+    page: Page, engine: EngineDouble, tmp_path: Path
+) -> None:
+    expect = playwright.expect
+    sign_in(page)
+    expect(page.get_by_text("What would you like to know?")).to_be_visible()
+    document = tmp_path / "cooling.md"
+    document.write_text("# Cooling\n\nThe chillers hold the cold aisle at eighteen degrees.")
+    page.locator("#file").set_input_files(str(document))
+    expect(page.get_by_text("cooling.md is ready.")).to_be_visible()
+    engine.script = Script(pieces=["The cold aisle is held at ", "eighteen degrees [1]."])
+    page.get_by_label("Message").fill("At how many degrees is the cold aisle held?")
+    page.keyboard.press("Enter")
+    cite = page.get_by_role("button", name="[1]")
+    expect(cite).to_be_visible()
+    cite.click()
+    expect(page.locator("blockquote")).to_contain_text("eighteen degrees")
+    shot(page, "light")
+    page.get_by_role("button", name="Light or dark").click()
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    shot(page, "dark")
+    page.get_by_role("button", name="中文").click()
+    expect(page.get_by_role("button", name="新对话")).to_be_visible()
+    shot(page, "chinese")
+    page.set_viewport_size({"width": 380, "height": 780})
+    expect(page.locator("#side")).to_be_hidden()
+    shot(page, "phone")
+    page.get_by_role("button", name="菜单").click()
+    expect(page.get_by_role("button", name="新对话")).to_be_visible()
+    shot(page, "phone-menu")
+    page.keyboard.press("Escape")
+    expect(page.locator("#side")).to_be_hidden()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_an_expired_token_is_renewed_silently_and_at_last_asks_for_the_password(
+    page: Page, database: psycopg.Connection[dict[str, Any]]
+) -> None:
+    expect = playwright.expect
+    sign_in(page)
+    expect(page.get_by_text("What would you like to know?")).to_be_visible()
+    time.sleep(SHORT + 1)
+    page.get_by_label("Message").fill("Still here?")
+    page.keyboard.press("Enter")
+    expect(page.locator(".message.assistant")).to_have_text("Good day to all.")
+    database.execute("DELETE FROM refresh_tokens")
+    time.sleep(SHORT + 1)
+    page.get_by_label("Message").fill("And now?")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_have_text(re.compile("signed out"))
+
+
+def test_it_is_used_by_keyboard_alone(page: Page) -> None:
+    expect = playwright.expect
+    expect(page.get_by_label("User")).to_be_focused()
+    page.keyboard.type("alice")
+    page.keyboard.press("Tab")
+    page.keyboard.type(PASSWORD)
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Message")).to_be_focused()
+    page.keyboard.type("Hello")
+    page.keyboard.press("Enter")
+    expect(page.locator(".message.assistant")).to_have_text("Good day to all.")

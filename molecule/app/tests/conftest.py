@@ -1,0 +1,40 @@
+"""The scenario's machines, and a client on the app's own host."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from machines import Machines
+
+PYTHON = "/opt/rackwright/app/current/bin/python"
+PROGRAM = "runuser -u rackwright-app -- /opt/rackwright/app/current/bin/rackwright-app"
+ASKER = Path(__file__).with_name("asker.py").read_text()
+Ask = Callable[..., list[dict[str, Any]]]
+
+
+@pytest.fixture(scope="session")
+def machines() -> Machines:
+    """All machines of the scenario."""
+    return Machines()
+
+
+@pytest.fixture(scope="session")
+def token(machines: Machines) -> str:
+    """An access token of the user alice."""
+    return machines.inside("app1", f"{PROGRAM} token alice")
+
+
+@pytest.fixture(scope="session")
+def ask(machines: Machines, token: str) -> Ask:
+    """Sends requests to the app, one after another."""
+
+    def asked(*requests: dict[str, Any]) -> list[dict[str, Any]]:
+        machines.inside("app1", "cat > /run/asker.py", data=ASKER)
+        work = {"url": f"https://{machines.addresses['app1']}:3001", "token": token, "requests": requests}
+        return list(json.loads(machines.inside("app1", f"{PYTHON} /run/asker.py", data=json.dumps(work))))
+
+    return asked
