@@ -28,8 +28,8 @@ def retain(settings: Settings) -> dict[str, int]:
     with psycopg.connect(**connection_parameters(settings.database)) as connection:
         done = {
             "conversations": connection.execute(
-                "DELETE FROM sessions WHERE updated_at < now() - make_interval(days => %s)",
-                (keep.conversation_days,),
+                "DELETE FROM sessions WHERE %(days)s > 0 AND updated_at < now() - make_interval(days => %(days)s)",
+                {"days": keep.conversation_days},
             ).rowcount,
             "refresh tokens": connection.execute(
                 "DELETE FROM refresh_tokens WHERE expires_at < now() - interval '1 day'"

@@ -18,6 +18,7 @@ import click
 from pydantic import (
     AnyHttpUrl,
     Field,
+    NonNegativeInt,
     PositiveFloat,
     PositiveInt,
     SecretStr,
@@ -193,7 +194,8 @@ class Workflows(Section):
 class Retention(Section):
     """How long things are kept, in days."""
 
-    conversation_days: PositiveInt = 90
+    conversation_days: NonNegativeInt = 90
+    """0: the database's own job forgets them."""
     audit_days: PositiveInt = 30
     """Of the table; the file is rotated by the host."""
     temporary_days: PositiveInt = 7

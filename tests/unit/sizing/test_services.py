@@ -108,7 +108,7 @@ def test_zero_workers_of_nginx_leave_it_open() -> None:
 
 @pytest.mark.parametrize(
     ("memory_mb", "cpus", "workers", "pool"),
-    [(768, 8, 4, 3), (65_536, 1, 1, 8), (65_536, 2, 2, 5), (65_536, 64, 7, 2)],
+    [(768, 8, 3, 4), (65_536, 1, 1, 8), (65_536, 2, 2, 5), (65_536, 64, 7, 2)],
 )
 def test_the_apps_workers_and_pools(memory_mb: int, cpus: int, workers: int, pool: int) -> None:
     told = values(alone("app", memory_mb=memory_mb, cpus=cpus), "app")
@@ -128,7 +128,7 @@ def test_more_workers_than_fit_are_refused_with_how_many_do() -> None:
             HostRequest(Machine(1024, 4), {"app": SHARE}, hosts={"app": 1}, options={"app_workers": 20})
         )
     assert refused.value.changes[0].variable == "app_workers"
-    assert refused.value.changes[0].value == 7
+    assert refused.value.changes[0].value == 6
 
 
 def test_fewer_connections_than_the_site_opens_are_refused() -> None:

@@ -9,7 +9,7 @@ from rackwright.sizing.refusal import Change, RefusedError
 
 # The parent process, and one worker with some hundred streams.
 PARENT_MB = 60
-WORKER_MB = 90
+WORKER_MB = 105
 LEAST_POOL = 2
 _OURS = "docs/sizing.md, app"
 # What a site may set of its engines' contexts.
