@@ -123,6 +123,8 @@ def role_configuration(memory_mb: int, cpus: int, role: Path) -> str:
         "__postgresql_settings": settings,
         "postgresql_storage": "ssd",
         "postgresql_listen_address": "",
+        # A site's jobs by pg_cron are no part of what is compared, and this machine need not have it.
+        "postgresql_preload_libraries": ["pg_stat_statements"],
     }
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True, autoescape=False)  # noqa: S701 - a configuration file
     try:
