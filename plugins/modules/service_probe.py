@@ -56,6 +56,9 @@ options:
     description: The authority that certificates are verified with.
     type: str
     default: /etc/rackwright/tls/ca.pem
+  edge_certificate:
+    description: File of the certificate that the edge serves under its public names when it is not the authority's.
+    type: str
   redis_username:
     description: Account for C(redis).
     type: str
@@ -187,6 +190,7 @@ def main() -> None:
                 "required_if": NEEDED,
             },
             "ca_path": {"type": "str", "default": "/etc/rackwright/tls/ca.pem"},
+            "edge_certificate": {"type": "str"},
             "redis_username": {"type": "str"},
             "redis_password": {"type": "str", "no_log": True},
             "model_key": {"type": "str", "no_log": True},
@@ -202,6 +206,7 @@ def main() -> None:
         given["redis_username"] or "",
         given["redis_password"] or "",
         given["model_key"] or "",
+        given["edge_certificate"] or "",
     )
     checks = given["checks"]
     with ThreadPoolExecutor(max_workers=max(1, min(16, len(checks)))) as pool:

@@ -25,31 +25,38 @@ HERE = "127.0.0.1"
 DAYS = 40
 
 
-@pytest.fixture(scope="session")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for this address and for `service.test`, its own authority, with its key."""
+def issued(path: Path, issuer: str = "service.test") -> Path:
+    """A certificate for this address and `service.test`, with its key; by another issuer, a leaf."""
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "service.test")])
+    own = issuer == "service.test"
+    name, signer = (
+        x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, each)]) for each in ("service.test", issuer)
+    )
     names = [x509.IPAddress(ipaddress.ip_address(HERE)), x509.DNSName("service.test")]
     now = dt.datetime.now(dt.UTC)
     made = (
         x509.CertificateBuilder()
         .subject_name(name)
-        .issuer_name(name)
+        .issuer_name(signer)
         .public_key(key.public_key())
         .serial_number(1)
         .not_valid_before(now - dt.timedelta(days=1))
         .not_valid_after(now + dt.timedelta(days=DAYS, hours=1))
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
+        .add_extension(x509.BasicConstraints(ca=own, path_length=None), critical=True)
+        .sign(key if own else ec.generate_private_key(ec.SECP256R1()), hashes.SHA256())
     )
-    path = tmp_path_factory.mktemp("tls") / "both.pem"
     private = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     path.write_bytes(made.public_bytes(serialization.Encoding.PEM) + private)
     return path
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate that is its own authority."""
+    return issued(tmp_path_factory.mktemp("tls") / "both.pem")
 
 
 def server_side(certificate: Path) -> ssl.SSLContext:
@@ -208,6 +215,20 @@ def test_a_certificate_is_verified_and_its_days_are_counted(ask: Ask, certificat
         assert "CERTIFICATE_VERIFY_FAILED" in wrong["detail"]
         gone = ask(check("https", port, path="/health"), ca_path="/nowhere/ca.pem")
         assert "/nowhere/ca.pem is missing" in gone["detail"]
+
+
+def test_an_edge_whose_certificate_another_has_signed(ask: Ask, certificate: Path, tmp_path: Path) -> None:
+    """The probe knows no authority of it: the edge must serve the certificate that it was given."""
+    given, other = (issued(tmp_path / name, "Elsewhere") for name in ("given.pem", "other.pem"))
+    with web(server_side(given)) as port:
+        public = check("https", port, path="/health", host="service.test")
+        for served, ok in ((given, True), (other, False), (Path("/nowhere/cert.pem"), False)):
+            more = {"ca_path": str(certificate), "edge_certificate": str(served)}
+            assert ask(public, **more)["ok"] is ok
+        # Services inside are the authority's, always; and so is the name.
+        trusted = {"ca_path": str(certificate), "edge_certificate": str(given)}
+        assert not ask(check("https", port, path="/health"), **trusted)["ok"]
+        assert not ask({**public, "host": "other.test"}, **trusted)["ok"]
 
 
 def redis(certificate: Path, password: str) -> Callable[[socket.socket], None]:
