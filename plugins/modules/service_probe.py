@@ -57,7 +57,7 @@ options:
     type: str
     default: /etc/rackwright/tls/ca.pem
   edge_certificate:
-    description: File of the certificate that the edge serves under its public names when it is not the authority's.
+    description: File of the certificate that the edge serves by public names when it is not the authority's.
     type: str
   redis_username:
     description: Account for C(redis).
