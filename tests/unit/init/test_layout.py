@@ -9,8 +9,9 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from rackwright.catalogue.findings import FindingsError
+from rackwright.catalogue.site import BACKED_UP
 from rackwright.init.answers import Answers, parse_answers
-from rackwright.init.layout import PLACES, PURPOSES, ZONES, lay_out
+from rackwright.init.layout import BY_WISH, PLACES, PURPOSES, ZONES, lay_out
 from rackwright.init.render import _project
 
 Build = Callable[..., Answers]
@@ -36,10 +37,11 @@ LARGE = hosts(
 
 
 def test_every_group_of_the_catalogue_has_a_place() -> None:
-    groups = {service["group"] for service in _project("services").values()} - {"platform"}
+    groups = {service["group"] for service in _project("services").values()} - {"platform", BACKED_UP}
     assert groups <= set(PLACES), "say in init/layout.py in which zone the group's hosts stand"
     assert set(PURPOSES) == set(PLACES)
     assert set(PLACES.values()) <= set(_project("zones", "zone_policy"))
+    assert set(PLACES) >= BY_WISH
 
 
 def test_a_small_site_has_everything_on_one_host(answers_of: Build) -> None:

@@ -18,8 +18,12 @@ PLACES: Mapping[str, str] = {
     "model_route": "app",
     "postgresql": "data",
     "redis": "data",
+    "vector_store": "data",
     "monitoring": "ops",
+    "backup": "ops",
 }
+# On hosts whose answer names them, and on no others.
+BY_WISH = frozenset({"vector_store", "backup"})
 # What the hosts of a group are for, in the site's own files.
 PURPOSES: Mapping[str, str] = {
     "edge": "HTTPS: the only hosts that people reach",
@@ -29,7 +33,9 @@ PURPOSES: Mapping[str, str] = {
     "model_route": "One address with the OpenAI API before all model servers",
     "postgresql": "PostgreSQL",
     "redis": "Redis",
+    "vector_store": "The store of the vectors, where that is not PostgreSQL",
     "monitoring": "May ask every host for its metrics",
+    "backup": "Fetches and keeps the backups of all other hosts",
 }
 ZONES = ("dmz", "app", "data", "ops")
 # Zones by the order of the hosts, where hosts do not say theirs.
@@ -158,14 +164,15 @@ def _groups(
 ) -> tuple[str, ...]:
     if host.groups is not None:
         return tuple(group for group in PLACES if group in host.groups)
+    usual = [group for group in PLACES if group not in BY_WISH]
     if answers.size == "small":
-        return tuple(group for group in PLACES if group != "model_route")
+        return tuple(group for group in usual if group != "model_route")
     if answers.size == "medium":
         primary = host.name == answers.hosts[0].name
         # The standby watches the primary and can run containers; nothing calls it from the DMZ.
         return tuple(
             group
-            for group in PLACES
+            for group in usual
             if (
                 group not in {"monitoring", "model_route"}
                 if primary
@@ -174,7 +181,7 @@ def _groups(
         )
     zone = zones[host.name]
     beside = [other.name for other in answers.hosts if zones[other.name] == zone and other.groups is None]
-    return tuple(group for group in PLACES if PLACES[group] == zone and _runs(group, host, beside, gpu_hosts))
+    return tuple(group for group in usual if PLACES[group] == zone and _runs(group, host, beside, gpu_hosts))
 
 
 def _runs(group: str, host: HostAnswer, beside: Sequence[str], gpu_hosts: frozenset[str]) -> bool:
