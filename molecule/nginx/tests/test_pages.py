@@ -19,8 +19,17 @@ def ai(variables: Mapping[str, Any]) -> str:
 
 
 @pytest.fixture
-def front_end(edge: Host) -> Iterator[None]:
+def no_front_end(edge: Host) -> Iterator[None]:
+    """The site's own page is out of the way."""
+    edge.check_output(f"mv {ROOT} {ROOT}.away")
+    yield
+    edge.check_output(f"mv {ROOT}.away {ROOT}")
+
+
+@pytest.fixture
+def front_end(edge: Host, no_front_end: None) -> Iterator[None]:
     """A front end of three files."""
+    assert no_front_end is None
     edge.check_output(
         f"mkdir -p {ROOT}/assets && cd {ROOT} && echo '<p>page</p>' > index.html"
         " && echo 'a()' > assets/app-1.js"
@@ -30,6 +39,7 @@ def front_end(edge: Host) -> Iterator[None]:
     edge.check_output(f"rm -r {ROOT}")
 
 
+@pytest.mark.usefixtures("no_front_end")
 def test_without_a_front_end_there_is_a_plain_page(ask: Ask, ai: str) -> None:
     answer = ask("/", host=ai)
 
