@@ -70,6 +70,8 @@ deltas:
 CONNECTIONS = 8
 # A buffering proxy hands all parts of an answer over within this many seconds, at the end.
 AT_ONCE = 0.001
+# A short answer can reach a busy client in one piece though nobody held it back; none of several does.
+QUESTIONS = 3
 
 # Whether the step held, what was seen, and what later steps need.
 Outcome = tuple[bool, str, dict[str, Any]]
@@ -159,6 +161,15 @@ def events(response: http.client.HTTPResponse) -> Iterator[tuple[str, str, float
 
 def answer(client: Client) -> Outcome:
     """A question with a token is answered, in parts as the model makes them."""
+    for _ in range(QUESTIONS):
+        held, seen, told = asked(client)
+        if held or not told.get("whole"):
+            break
+    return held, seen, told
+
+
+def asked(client: Client) -> Outcome:
+    """One question and its answer."""
     with contextlib.closing(client.connect(timeout=client.params["answer_timeout"])) as connection:
         started = time.monotonic()
         with client.chat(connection, client.params["token"]) as response:
@@ -184,11 +195,11 @@ def judge(response: http.client.HTTPResponse, started: float) -> Outcome:
             break
     streamed = len(times) > 1 and times[-1] - times[0] > AT_ONCE
     kind = response.getheader("Content-Type", "")
-    ok = kind.startswith("text/event-stream") and bool(session) and streamed and done
+    whole = kind.startswith("text/event-stream") and bool(session) and done
     first = (times[0] - started) * 1000 if times else 0
-    whole = (time.monotonic() - started) * 1000
-    detail = error or f"{len(times)} parts, first after {first:.0f} ms, whole after {whole:.0f} ms"
-    return ok, detail, {"session": session, "deltas": len(times)}
+    last = (time.monotonic() - started) * 1000
+    detail = error or f"{len(times)} parts, first after {first:.0f} ms, whole after {last:.0f} ms"
+    return whole and streamed, detail, {"session": session, "deltas": len(times), "whole": whole}
 
 
 def denied(client: Client) -> Outcome:
