@@ -28,7 +28,8 @@ def retain(settings: Settings) -> dict[str, int]:
     with psycopg.connect(**connection_parameters(settings.database)) as connection:
         done = {
             "conversations": connection.execute(
-                "DELETE FROM sessions WHERE %(days)s > 0 AND updated_at < now() - make_interval(days => %(days)s)",
+                "DELETE FROM sessions"
+                " WHERE %(days)s > 0 AND updated_at < now() - make_interval(days => %(days)s)",
                 {"days": keep.conversation_days},
             ).rowcount,
             "refresh tokens": connection.execute(
