@@ -194,10 +194,8 @@ def judge(response: http.client.HTTPResponse, started: float) -> Outcome:
             error = data
             break
     streamed = len(times) > 1 and times[-1] - times[0] > AT_ONCE
-    kind = response.getheader("Content-Type", "")
-    whole = kind.startswith("text/event-stream") and bool(session) and done
-    first = (times[0] - started) * 1000 if times else 0
-    last = (time.monotonic() - started) * 1000
+    whole = response.getheader("Content-Type", "").startswith("text/event-stream") and bool(session) and done
+    first, last = ((moment - started) * 1000 for moment in ((times or [started])[0], time.monotonic()))
     detail = error or f"{len(times)} parts, first after {first:.0f} ms, whole after {last:.0f} ms"
     return whole and streamed, detail, {"session": session, "deltas": len(times), "whole": whole}
 
