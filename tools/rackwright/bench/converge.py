@@ -25,6 +25,8 @@ from rackwright.operations.runner import run_playbook
 from rackwright.secrets import store
 from rackwright.site.paths import repository_root
 
+# The host that is converged; the other stays bare.
+HOST = "bench1"
 PLAYBOOK = "bench/converge.yml"
 AIM = 1.15
 ROUNDS = 3
@@ -59,7 +61,7 @@ def bench_converge(rounds: int, board: Board, *, keep: bool = False) -> Comparis
     inventories = [inventory_path()]
     store.initialise(inventories)
     lab = read_lab(inventories)
-    remote = Remote(lab, lab.hosts[0])
+    remote = Remote(lab, next(host for host in lab.hosts if host.name == HOST))
     ours, floor = [], []
     try:
         with board.step("converge: learn") as step:
