@@ -121,9 +121,9 @@ def test_nothing_escapes_from_a_template(client: httpx.Client, template: str) ->
     assert answer.status_code in {200, 422}
     if answer.status_code == 200:
         # The sandbox answers with nothing where it hides something.
-        assert answer.json()["output"] in {"", "<class 'dict'>"} or "class" not in answer.json()["output"]
-    for word in ("subclasses", "popen", "uid=", "__globals__': ", "<module"):
-        assert word not in answer.text or answer.status_code == 422
+        assert not answer.json()["output"].strip()
+    for leaked in ("s3cr3t", "uid=", "<module", "<class", "<function"):
+        assert leaked not in answer.text
 
 
 @pytest.mark.parametrize(
