@@ -1,0 +1,75 @@
+"""The edge: connections, requests, how its sites look from inside the zones, certificates."""
+
+from __future__ import annotations
+
+from rackwright.dashboards.model import Board, Query, Row
+from rackwright.dashboards.panels import gauge, query, rate, stat, table, time
+
+
+def _edge(expr: str, legend: str = "{{host}}", rare: str = "") -> Query:
+    return query(expr, legend, "nginx", rare)
+
+
+EDGE = Board(
+    "rackwright-edge",
+    "Edge",
+    "What comes in, and what it is answered.",
+    (
+        Row(
+            "Now",
+            (
+                stat("Answers", _edge(gauge("nginx_up")), names=((0, "away"), (1, "up")), bad=1.0, low=True),
+                stat("Open connections", _edge(gauge("nginx_connections_active"))),
+                stat("Being written", _edge(gauge("nginx_connections_writing"))),
+                stat("Idle", _edge(gauge("nginx_connections_waiting"))),
+                stat(
+                    "Soonest certificate",
+                    _edge(
+                        'min(rackwright_certificate_not_after_seconds{service=~"nginx|edge"} - time())',
+                        "",
+                    ),
+                    unit="s",
+                    warn=25 * 86400.0,
+                    bad=10 * 86400.0,
+                    low=True,
+                ),
+            ),
+        ),
+        Row(
+            "Traffic",
+            (
+                time("Requests", _edge(rate("nginx_http_requests_total")), unit="reqps"),
+                time(
+                    "Connections",
+                    _edge(rate("nginx_connections_accepted"), "{{host}} accepted"),
+                    _edge(rate("nginx_connections_handled"), "{{host}} handled"),
+                    about="Accepted but not handled: worker_connections is too small.",
+                    unit="cps",
+                ),
+                time(
+                    "Answers of the app behind it",
+                    query(rate("rackwright_app_requests_total", "status"), "{{status}}", "app"),
+                    unit="reqps",
+                    stacked=True,
+                ),
+            ),
+        ),
+        Row(
+            "From inside the zones",
+            (
+                table(
+                    "Does it answer",
+                    query("min by (instance) (probe_success)", "", "blackbox_exporter"),
+                    {"instance": "Asked", "": "Answer"},
+                    names=((0, "none"), (1, "as it must")),
+                ),
+                time(
+                    "Time of an answer",
+                    query("probe_duration_seconds", "{{instance}}", "blackbox_exporter"),
+                    unit="s",
+                    width=12,
+                ),
+            ),
+        ),
+    ),
+)
