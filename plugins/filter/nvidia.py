@@ -48,6 +48,7 @@ def driver_plan(
             flavour=told.get("flavour"),
             version=told.get("version"),
             processes=len(told.get("processes") or []),
+            packaged=bool(told["packages"]) if "packages" in told else None,
         )
         plan = choose_driver(
             machine, Wishes(**given), load_compatibility(known), running, load_sources(sources)

@@ -3,11 +3,10 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.rackwright import command, gpu_reading, gpu_verdict
+from ansible.module_utils.rackwright import command, gpu_load, gpu_reading, gpu_verdict
 
 DOCUMENTATION = r"""
 ---
@@ -17,8 +16,8 @@ description:
   - Compares what nvidia-smi says with the inventory; looks at memory errors, Xid errors, PCIe lanes, heat,
     the fabric, and whether running containers would lose their GPUs at the next C(systemctl
     daemon-reload).
-  - With an image it also puts the GPUs under load for a bounded time; with C(all_reduce_perf) on the host it
-    measures between GPUs.
+  - With an image or a command it also puts the GPUs under load for a bounded time and watches them; with
+    C(all_reduce_perf) on the host it measures between GPUs.
 options:
   expected:
     description: The GPUs of the host's hardware.yml.
@@ -34,11 +33,12 @@ options:
     type: bool
     default: false
   burn_in_image:
-    description: Image of a container that loads all GPUs, on the host already; none is run without.
+    description: Image of a container that loads all GPUs, on the host already. Without one the command is a
+      program of the host.
     type: str
     default: ""
   burn_in_command:
-    description: Its command.
+    description: Command of the load; without image and command there is none.
     type: list
     elements: str
     default: []
@@ -63,11 +63,9 @@ ok: {description: Whether the host may serve, type: bool, returned: always}
 driver: {description: Version of the driver, type: str, returned: always}
 gpus: {description: What was read of each GPU, type: list, elements: dict, returned: always}
 findings: {description: "severity, check, found, needed, mend", type: list, elements: dict, returned: always}
-burn_in: {description: "ran, seconds, rc, output, temperature_c (hottest)", type: dict, returned: always}
+burn_in: {description: "ran, seconds, rc, output, gpus, temperature_c", type: dict, returned: always}
 nccl: {description: "ran, bandwidth_gbs (bus bandwidth)", type: dict, returned: always}
 """
-
-_TIMED_OUT = 124
 
 
 def containers_at_risk() -> list[str]:
@@ -83,30 +81,6 @@ def containers_at_risk() -> list[str]:
             name = command.run(["docker", "inspect", "--format", "{{.Name}}", identifier]).stdout
             found.append(name.strip().lstrip("/") or identifier[:12])
     return found
-
-
-def burn_in(image: str, arguments: list[str], seconds: int) -> dict[str, Any]:
-    """Load all GPUs by a container for a bounded time."""
-    name = "rackwright-burn-in"
-    command.run(["docker", "rm", "--force", name], timeout=60)
-    started = time.monotonic()
-    run = ["docker", "run", "--rm", "--name", name, "--pull", "never", "--network", "none"]
-    done = command.run([*run, "--device", "nvidia.com/gpu=all", image, *arguments], timeout=seconds)
-    hottest = _hottest()
-    command.run(["docker", "rm", "--force", name], timeout=60)
-    return {
-        "ran": True,
-        "seconds": round(time.monotonic() - started),
-        "rc": 0 if done.rc == _TIMED_OUT else done.rc,
-        "output": done.output[-2000:],
-        "temperature_c": hottest,
-    }
-
-
-def _hottest() -> float | None:
-    query = ["nvidia-smi", "--query-gpu=temperature.gpu", "--format=csv,noheader,nounits"]
-    lines = command.run(query, timeout=60).stdout.split()
-    return max((float(line) for line in lines if line.isdigit()), default=None)
 
 
 def nccl(gpus: int) -> dict[str, Any]:
@@ -157,10 +131,11 @@ def examine(params: dict[str, Any], *, check_mode: bool) -> dict[str, Any]:
     log = command.run(["journalctl", "--dmesg", "--boot", "--output=cat", "--grep=NVRM: Xid"], timeout=60)
     findings += gpu_verdict.judge_xids(gpu_reading.xids(log.stdout))
     findings += [gpu_verdict.container_at_risk(name) for name in containers_at_risk()]
-    if params["burn_in_image"] and not check_mode:
-        load = burn_in(params["burn_in_image"], params["burn_in_command"], params["burn_in_seconds"])
+    if (params["burn_in_image"] or params["burn_in_command"]) and not check_mode:
+        load = gpu_load.run(params["burn_in_image"], params["burn_in_command"], params["burn_in_seconds"])
         result["burn_in"] = load
         findings += gpu_verdict.judge_load("burn_in", load)
+        findings += gpu_verdict.judge_loaded(load["gpus"])
     if not check_mode:
         result["nccl"] = nccl(len(result["gpus"]))
         findings += gpu_verdict.judge_load("nccl", result["nccl"])

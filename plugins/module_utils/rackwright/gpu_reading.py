@@ -83,12 +83,20 @@ def _gpu(gpu: ET.Element) -> dict[str, Any]:
         "retirement_pending": text("retired_pages/pending_retirement"),
         "rows_pending": text("remapped_rows/remapped_row_pending"),
         "rows_failed": text("remapped_rows/remapped_row_failure"),
+        # Drivers from 575 on: memory that nothing mends, and repairs that wait for a reset.
+        "unrepairable": text("ecc_errors/unrepairable_memory"),
+        "repair_pending": "Yes"
+        in {text("ecc_errors/channel_repair_pending"), text("ecc_errors/tpc_repair_pending")},
         "recovery": text("gpu_recovery_action"),
         "reset_required": text("gpu_reset_status/reset_required"),
         "slowdowns": _slowdowns(gpu),
+        "utilisation_percent": number(text("utilization/gpu_util")),
+        "clock_mhz": number(text("clocks/sm_clock")),
         "fabric": (text("fabric/state"), text("fabric/status")),
         "power_w": number(
-            text("gpu_power_readings/instant_power_draw") or text("gpu_power_readings/power_draw")
+            text("gpu_power_readings/instant_power_draw")
+            or text("gpu_power_readings/power_draw")
+            or text("power_readings/power_draw")
         ),
     }
 

@@ -141,15 +141,15 @@ def _memory(gpu: dict[str, Any], name: str) -> Iterator[Finding]:
             "none",
             "watch it; have it exchanged when the number grows",
         )
-    if gpu["rows_failed"] == "Yes":
+    if gpu["rows_failed"] == "Yes" or gpu["unrepairable"] == "Yes":
         yield _finding(
             "error",
             "ecc",
-            f"{name}: rows cannot be remapped any more",
+            f"{name}: memory that is broken and cannot be taken out of use any more",
             "spare rows",
             "have the card exchanged",
         )
-    elif gpu["rows_pending"] == "Yes" or gpu["retirement_pending"] == "Yes":
+    elif gpu["rows_pending"] == "Yes" or gpu["retirement_pending"] == "Yes" or gpu["repair_pending"]:
         yield _finding(
             "warning",
             "ecc",
@@ -258,3 +258,26 @@ def judge_load(check: str, load: dict[str, Any]) -> Iterator[Finding]:
             "status 0",
             "run it by hand and look at `dmesg` beside it",
         )
+
+
+def judge_loaded(gpus: dict[str, dict[str, Any]]) -> Iterator[Finding]:
+    """Judge what was seen of the GPUs while they were to be under load."""
+    for place, gpu in gpus.items():
+        name = f"{gpu['model']} at {place}"
+        brakes = [brake for brake in gpu["slowdowns"] if brake != "sw_thermal_slowdown"]
+        if brakes:
+            yield _finding(
+                "error",
+                "burn_in",
+                f"{name}: braked by {', '.join(brakes)} under load, at up to {gpu['temperature_c']:.0f} °C",
+                "no brake of the hardware",
+                "check fans, air and the power supply's cables",
+            )
+        if gpu["utilisation_percent"] == 0:
+            yield _finding(
+                "error",
+                "burn_in",
+                f"{name} stayed idle",
+                "every GPU under load",
+                "use a load that takes all GPUs, or one that lasts longer than a few seconds",
+            )

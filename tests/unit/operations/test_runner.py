@@ -61,6 +61,16 @@ def test_a_run_tells_what_it_did_and_keeps_a_log(project: Path) -> None:
     assert (project / ".runs").stat().st_mode & 0o077 == 0
 
 
+def test_an_argument_reaches_the_playbook_whole(project: Path) -> None:
+    told = PLAYBOOK.replace('"x"', "\"{{ words | join('|') }}\"")
+    (project / "playbooks/one.yml").write_text(told)
+    values = json.dumps({"words": ["-d 60", "it's", '"quoted"']})
+    assert runner.run_playbook(
+        "playbooks/one.yml", [project / "hosts.ini"], arguments=["-e", values]
+    ).successful
+    assert (project / "playbooks/made").read_text() == '-d 60|it\'s|"quoted"'
+
+
 def test_the_next_run_knows_what_to_expect(project: Path) -> None:
     assert runner.expected_tasks("playbooks/one.yml") is None
     runner.run_playbook("playbooks/one.yml", [project / "hosts.ini"])

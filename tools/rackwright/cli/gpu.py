@@ -21,7 +21,12 @@ def gpu_group() -> None:
 @click.option(
     "--image", default="", help="Image of a container that loads all GPUs; it must be on the hosts."
 )
-@click.option("--command", "load", default="", help="Its command, as in a shell.")
+@click.option(
+    "--command",
+    "load",
+    default="",
+    help="Its command, as in a shell; without --image a program of the hosts.",
+)
 @click.option("--seconds", default=60, show_default=True, type=click.IntRange(1, 86400), help="Its time.")
 @json_option
 def check(inventory: tuple[Path, ...], image: str, load: str, seconds: int, as_json: bool) -> None:

@@ -83,8 +83,7 @@ def _judge(
     refused = (
         _unwished(source, wishes)
         or _wrong_machine(source, hardware)
-        or _too_old_or_new(source, hardware, known)
-        or _engine(source, hardware, wishes, known)
+        or branch_problem(source.branch, hardware, wishes, known)
         or _fabric(source, hardware)
         or _no_modules(source, allowed, wishes)
     )
@@ -129,18 +128,23 @@ def _wrong_machine(source: DriverSource, hardware: Hardware) -> str:
     return ""
 
 
-def _too_old_or_new(source: DriverSource, hardware: Hardware, known: Compatibility) -> str:
+def branch_problem(branch: int, hardware: Hardware, wishes: Wishes, known: Compatibility) -> str:
+    """Return why a branch does not serve these GPUs or the engine; empty when it does."""
+    return _too_old_or_new(branch, hardware, known) or _engine(branch, hardware, wishes, known)
+
+
+def _too_old_or_new(branch: int, hardware: Hardware, known: Compatibility) -> str:
     for name in architectures_of(hardware):
         facts = known.architectures.get(name)
-        if facts is None or serves(facts, source.branch):
+        if facts is None or serves(facts, branch):
             continue
-        if source.branch < facts.first_branch:
-            return f"branch {source.branch} does not know {name}: {facts.first_branch} is the first that does"
-        return f"branch {source.branch} dropped {name}: {facts.last_branch} is the last that drives it"
+        if branch < facts.first_branch:
+            return f"branch {branch} does not know {name}: {facts.first_branch} is the first that does"
+        return f"branch {branch} dropped {name}: {facts.last_branch} is the last that drives it"
     return ""
 
 
-def _engine(source: DriverSource, hardware: Hardware, wishes: Wishes, known: Compatibility) -> str:
+def _engine(branch: int, hardware: Hardware, wishes: Wishes, known: Compatibility) -> str:
     if wishes.engine is None:
         return ""
     facts = engine_facts(wishes.engine, wishes.engine_version, known)
@@ -148,7 +152,7 @@ def _engine(source: DriverSource, hardware: Hardware, wishes: Wishes, known: Com
         return ""
     for gpu in hardware.gpus:
         needed, why = driver_needed(facts, gpu, known)
-        if source.branch < needed:
+        if branch < needed:
             return f"{wishes.engine} needs branch {needed} or newer: {why}"
     return ""
 

@@ -8,7 +8,7 @@ from typing import Literal
 from rackwright.compatibility.drivers import architectures_of
 from rackwright.compatibility.model import Compatibility
 from rackwright.compatibility.version import branch_of
-from rackwright.drivers.candidates import Candidate, Rejected, fabric_generation, judge
+from rackwright.drivers.candidates import Candidate, Rejected, branch_problem, fabric_generation, judge
 from rackwright.drivers.plan import DriverPlan, Running, SecureBoot, Wishes
 from rackwright.drivers.sources import DriverSource, project_sources
 from rackwright.hardware.model import Hardware
@@ -45,6 +45,8 @@ def choose_driver(
             kernel,
         )
     good, bad = judge(hardware, kernel, wishes, sources or project_sources(), known)
+    if running.version is not None and running.packaged is False:
+        return _foreign(running, running.version, hardware, wishes, kernel, known)
     if not good:
         return _nothing_serves(hardware, wishes, kernel, bad)
     best = good[0]
@@ -63,6 +65,34 @@ def choose_driver(
             notes=("set nvidia_driver_branch to replace it",),
         )
     return _install(best, hardware, wishes, kernel, running, bad)
+
+
+def _foreign(
+    running: Running, version: str, hardware: Hardware, wishes: Wishes, kernel: str, known: Compatibility
+) -> DriverPlan:
+    """Return what becomes of a driver that no package brought: kept where it serves, never installed over."""
+    branch = branch_of(version)
+    origin = f"driver {version} runs and no package brought it (NVIDIA's .run file, or the machine's image)"
+    wrong = branch_problem(branch, hardware, wishes, known)
+    if wishes.branch not in {None, branch}:
+        wrong = f"the site wants branch {wishes.branch} (nvidia_driver_branch)"
+    elif wishes.source is not None:
+        wrong = f"the site wants packages (nvidia_driver_source: {wishes.source})"
+    if wrong:
+        return _refuse(
+            f"{origin}; {wrong}",
+            "remove it as it was installed (nvidia-uninstall, or another image), restart, and run this again",
+            kernel,
+        )
+    return DriverPlan(
+        "keep",
+        f"{origin}; it serves these GPUs and stays",
+        branch=branch,
+        flavour=running.flavour,
+        kernel=kernel,
+        reboot_reason="nothing changes",
+        notes=("who brought it must also renew it, and keep nvidia-persistenced running",),
+    )
 
 
 def _kept(good: list[Candidate], running: Running, wishes: Wishes) -> Candidate | None:

@@ -48,12 +48,14 @@ class Running:
         flavour: Of the nvidia module; None: unknown.
         version: Of the nvidia module that is loaded; None: none is.
         processes: Programs that use the GPUs.
+        packaged: Whether packages of the system brought it; None: unknown (a scan does not ask).
     """
 
     module: Literal["nouveau", "nvidia", "none"] = "none"
     flavour: Flavour | None = None
     version: str | None = None
     processes: int = 0
+    packaged: bool | None = None
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,7 +95,7 @@ def restore(
 
 
 def _extra(values: Mapping[str, Any]) -> list[str]:
-    return ["-e", shlex.quote(json.dumps(values))]
+    return ["-e", json.dumps(values)]
 
 
 def _of_task(run: Run, task: str) -> TaskResult | None:

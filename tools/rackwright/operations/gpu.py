@@ -68,15 +68,15 @@ def gpu_check(
 
     Args:
         inventories: Inventory sources.
-        image: Image of a container that loads the GPUs; empty: no load.
-        command: Its command.
+        image: Image of a container that loads the GPUs; empty: the command is a program of the host.
+        command: The load; empty and without an image: no load.
         seconds: When it is stopped.
 
     Raises:
         RackwrightError: No host was asked.
     """
     load = {"gpu_check_image": image, "gpu_check_command": list(command), "gpu_check_seconds": seconds}
-    arguments = ["-e", json.dumps(load)] if image else []
+    arguments = ["-e", json.dumps(load)] if image or command else []
     run = run_playbook(PLAYBOOK, inventories, arguments=arguments)
     return verdicts(run), run
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import sys
 import time
@@ -96,7 +97,7 @@ def run_playbook(
         project_dir=str(root),
         playbook=str(root / playbook),
         inventory=[str(source.resolve()) for source in inventories],
-        cmdline=" ".join(arguments) or None,
+        cmdline=shlex.join(arguments) or None,
         envvars={
             "ANSIBLE_CONFIG": str(root / "ansible.cfg"),
             "ANSIBLE_FORCE_COLOR": "0",
