@@ -3,7 +3,7 @@
 
     python bench/gpu_memory.py shapes.json > measured.json
 
-Run by hand on a machine with a GPU, PyTorch and transformers; nothing is downloaded, since weights are drawn at
+Run by hand on a machine with a GPU, PyTorch and transformers; nothing is downloaded: weights are drawn at
 random and memory does not depend on their values. `shapes.json`: model -> [architecture of
 group_vars/all/models.yml, context in tokens, requests at the same time]. The figures of one run are in
 tests/data/models/published.yml, where a test holds the planner to them.
