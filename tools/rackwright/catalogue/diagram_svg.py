@@ -19,7 +19,7 @@ _SHADES = (
     ("#9d174d", "#f08bb7"),
     ("#0e7490", "#5cc9de"),
 )
-_NOTE = "Arrows: the allowed connections, in the colour of the zone that opens them. All else is denied."
+NOTE = "Arrows: the allowed connections, in the colour of the zone that opens them. All else is denied."
 _STYLE = """
 .rw{--bg:#ffffff;--ink:#1f2328;--dim:#59636e;--node:#ffffff;--line:#c8d0d8;--zone:#f4f6f8;%(light)s}
 @media (prefers-color-scheme:dark){.rw{--bg:#0f1419;--ink:#e6edf3;--dim:#9aa4ae;--node:#1a212a;--line:#3a4450;
@@ -33,8 +33,8 @@ _STYLE = """
 """
 
 
-def site_svg(layout: Layout) -> str:
-    """Return the picture as one SVG document."""
+def site_svg(layout: Layout, note: str = NOTE) -> str:
+    """Return the picture as one SVG document, with a note below it."""
     names = list(dict.fromkeys(box.zone for box in layout.zones))
     light = "".join(f"--z{index}:{_SHADES[index % len(_SHADES)][0]};" for index in range(len(names)))
     dark = "".join(f"--z{index}:{_SHADES[index % len(_SHADES)][1]};" for index in range(len(names)))
@@ -59,7 +59,7 @@ def site_svg(layout: Layout) -> str:
         *(_flow(arrow, color[arrow.zone], names.index(arrow.zone)) for arrow in layout.arrows),
         *(_node(node) for node in layout.nodes),
         *(_label(arrow) for arrow in layout.arrows),
-        f'<text class="dim" x="{MARGIN}" y="{layout.height + 6:.0f}">{_NOTE}</text>',
+        f'<text class="dim" x="{MARGIN}" y="{layout.height + 6:.0f}">{escape(note)}</text>',
         "</svg>",
     ]
     return "\n".join(parts) + "\n"

@@ -31,10 +31,12 @@ def command(inventory: tuple[Path, ...], as_json: bool, output: Path | None, no_
 
     Installs Lynis on the hosts and testssl.sh on the edge, from the site's package source.
     """
-    from rackwright.audit.report import as_dict  # noqa: PLC0415 - with Ansible: slow to import
+    from rackwright.audit.last import keep  # noqa: PLC0415 - with Ansible: slow to import
+    from rackwright.audit.report import as_dict  # noqa: PLC0415
     from rackwright.audit.run import audit  # noqa: PLC0415
 
     found = audit(inventory, zones=not no_zones)
+    keep(found)
     if output is not None:
         _write(found, output)
     if as_json:

@@ -34,6 +34,7 @@ COMMANDS: dict[str, str] = {
     "pki": "rackwright.cli.pki:pki",
     "plan": "rackwright.cli.plan:command",
     "rehearse": "rackwright.cli.rehearse:command",
+    "report": "rackwright.cli.report:command",
     "restore": "rackwright.cli.restore:command",
     "scan": "rackwright.cli.scan:command",
     "secrets": "rackwright.cli.secrets:secrets",
