@@ -14,6 +14,7 @@ from ansible.module_utils.rackwright.postgresql import PostgresqlError, Server, 
 from ansible.module_utils.rackwright.postgresql_jobs import DATABASE, JOBS, plan_extension, plan_jobs
 from ansible.module_utils.rackwright.postgresql_plan import (
     EXTENSIONS,
+    INSIDE,
     Change,
     check_names,
     plan,
@@ -54,11 +55,7 @@ options:
       name: {description: Name., type: str, required: true}
       password: {description: Password in printable ASCII., type: str, required: true}
       connection_limit: {description: Most connections at a time, -1 for no limit., type: int, default: -1}
-      member_of:
-        description: Roles whose rights it has; others are taken away.
-        type: list
-        elements: str
-        default: []
+      member_of: {description: Roles whose rights it has., type: list, elements: str, default: []}
   databases:
     description: Databases; nobody but the owner and those granted may connect.
     type: list
@@ -66,7 +63,8 @@ options:
     default: []
     suboptions:
       name: {description: Name., type: str, required: true}
-      owner: {description: A role of O(roles) or one that exists., type: str, required: true}
+      owner: {description: A role of O(roles) or one that exists., type: str, default: postgres}
+      users: {description: Roles that may make tables in it., type: list, elements: str, default: []}
       extensions: {description: Extensions to create in it., type: list, elements: str, default: []}
   jobs:
     description:
@@ -105,7 +103,7 @@ EXAMPLES = r"""
     configuration_directory: /etc/postgresql/17/main
     unit: postgresql@17-main.service
     roles: [{name: app, password: "{{ vault_postgresql_app_password }}"}]
-    databases: [{name: ai_platform, owner: app, extensions: [pg_stat_statements]}]
+    databases: [{name: ai_platform, users: [app], extensions: [pg_stat_statements]}]
   no_log: true
 """
 
@@ -220,12 +218,12 @@ def converge(module: Any, params: dict[str, Any]) -> dict[str, Any]:  # noqa: AN
         began = time.monotonic()
         server = restart(module, params)
         seconds = round(time.monotonic() - began, 2)
-    extensions = {
-        database["name"]: server.ask(EXTENSIONS, database["name"])
+    inside = {
+        database["name"]: server.ask(INSIDE, database["name"])
         for database in params["databases"]
-        if database["name"] in state["databases"] and database["extensions"]
+        if database["name"] in state["databases"]
     }
-    changes = [*plan(params, state, extensions), *job_changes(server, params)]
+    changes = [*plan(params, state, inside), *job_changes(server, params)]
     if params["pooler"]:
         changes += plan_pooler(server.ask(STATE))
     if not module.check_mode:
@@ -272,7 +270,8 @@ def main() -> None:
     job = {name: {"type": "str", "required": True} for name in options}
     database = {
         "name": {"type": "str", "required": True},
-        "owner": {"type": "str", "required": True},
+        "owner": {"type": "str", "default": "postgres"},
+        "users": {"type": "list", "elements": "str", "default": []},
         "extensions": {"type": "list", "elements": "str", "default": []},
     }
     module = AnsibleModule(

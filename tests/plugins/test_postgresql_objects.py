@@ -35,9 +35,14 @@ RFC_VERIFIER = (
 )
 
 
+# What a database holds when it is as `wanted` says.
+THERE = {"ai_platform": {"extensions": ["plpgsql", "pg_stat_statements"], "users": ["app"]}}
+
+
 def wanted(**changes: Value) -> dict[str, Value]:
     role = {"name": "app", "password": PASSWORD, "connection_limit": 20, "member_of": []}
-    database = {"name": "ai_platform", "owner": "app", "extensions": ["pg_stat_statements"]}
+    database = {"name": "ai_platform", "owner": "postgres", "users": ["app"]}
+    database["extensions"] = ["pg_stat_statements"]
     return {"roles": [role], "databases": [database]} | changes
 
 
@@ -49,7 +54,7 @@ def present(**changes: Value) -> dict[str, Value]:
         "pending": [],
         "errors": [],
         "roles": {"app": role},
-        "databases": {"ai_platform": {"owner": "app", "public": False}},
+        "databases": {"ai_platform": {"owner": "postgres", "public": False}},
     } | changes
 
 
@@ -81,20 +86,28 @@ def test_quoting_keeps_a_text_in_one_piece(text: str) -> None:
 
 
 def test_nothing_differs_nothing_changes() -> None:
-    assert plan(wanted(), present(), {"ai_platform": ["plpgsql", "pg_stat_statements"]}) == []
+    assert plan(wanted(), present(), THERE) == []
 
 
 def test_all_that_is_missing_comes_in_an_order_that_works() -> None:
     changes = plan(wanted(), {"roles": {}, "databases": {}}, {})
-    assert [change.kind for change in changes] == ["role", "database", "extensions"]
-    assert [change.database for change in changes] == ["postgres", "postgres", "ai_platform"]
+    assert [change.kind for change in changes] == ["role", "database", "extensions", "users"]
+    assert [change.database for change in changes] == ["postgres", "postgres", "ai_platform", "ai_platform"]
     assert 'REVOKE ALL ON DATABASE "ai_platform" FROM PUBLIC;' in changes[1].sql
+
+
+def test_a_user_is_let_in_and_owns_nothing() -> None:
+    (change,) = plan(wanted(), present(), {"ai_platform": THERE["ai_platform"] | {"users": ["other"]}})
+    assert (change.kind, change.actions, change.database) == ("users", ("app let in",), "ai_platform")
+    assert change.sql == (
+        'GRANT CONNECT, TEMPORARY ON DATABASE "ai_platform" TO "app";',
+        'GRANT USAGE, CREATE ON SCHEMA public TO "app";',
+    )
 
 
 def test_a_new_password_changes_that_one_thing() -> None:
     roles = {"app": {"password": new_verifier("another"), "limit": 20, "login": True, "member_of": []}}
-    extensions = {"ai_platform": ["pg_stat_statements"]}
-    (change,) = plan(wanted(), present(roles=roles), extensions)
+    (change,) = plan(wanted(), present(roles=roles), THERE)
     assert (change.name, change.actions) == ("app", ("password changed",))
     assert PASSWORD not in "".join(change.sql)
     assert same_password(PASSWORD, change.sql[0].split("'")[1])
@@ -105,7 +118,7 @@ def test_a_new_password_changes_that_one_thing() -> None:
     [
         ({"roles": {"app": {"limit": -1}}}, "connection_limit -1 -> 20"),
         ({"roles": {"app": {"login": False}}}, "login allowed"),
-        ({"databases": {"ai_platform": {"owner": "postgres"}}}, "owner postgres -> app"),
+        ({"databases": {"ai_platform": {"owner": "app"}}}, "owner app -> postgres"),
         ({"databases": {"ai_platform": {"public": True}}}, "public revoked"),
     ],
 )
@@ -114,7 +127,7 @@ def test_each_difference_is_found(state: dict[str, dict[str, dict[str, Value]]],
     for kind, objects in state.items():
         for name, values in objects.items():
             found[kind][name].update(values)
-    (change,) = plan(wanted(), found, {"ai_platform": ["pg_stat_statements"]})
+    (change,) = plan(wanted(), found, THERE)
     assert change.actions == (action,)
 
 
@@ -145,11 +158,13 @@ def test_a_query_for_nothing_is_still_a_query() -> None:
 class FakeServer:
     """Answers with what it was given, and remembers what was sent to it."""
 
-    def __init__(self, state: dict[str, Value], extensions: list[str]) -> None:
-        self.state, self.extensions = state, extensions
+    def __init__(self, state: dict[str, Value], extensions: list[str], users: list[str]) -> None:
+        self.state, self.extensions, self.users = state, extensions, users
         self.sent: list[tuple[str, str]] = []
 
     def ask(self, sql: str, _database: str = "postgres") -> Value:
+        if "pg_namespace" in sql:
+            return {"extensions": self.extensions, "users": self.users}
         return self.extensions if "pg_extension" in sql else self.state
 
     def run(self, sql: str, database: str = "postgres") -> str:
@@ -197,7 +212,7 @@ def module(tmp_path: Path, load: Value, run_module: Value, monkeypatch: pytest.M
 def test_a_server_that_is_not_there_yet(module: Module) -> None:
     predicted = module.run(None, check=True)
     assert predicted["changed"]
-    assert [item["kind"] for item in predicted["items"]] == ["role", "database", "extensions"]
+    assert [item["kind"] for item in predicted["items"]] == ["role", "database", "extensions", "users"]
     refused = module.run(None)
     assert refused["failed"]
     assert "start postgresql@17-main.service" in refused["msg"]
@@ -205,7 +220,7 @@ def test_a_server_that_is_not_there_yet(module: Module) -> None:
 
 def test_check_says_what_apply_does_and_sends_nothing(module: Module) -> None:
     state = present(roles={}, pending=["shared_buffers"])
-    server = FakeServer(state, [])
+    server = FakeServer(state, [], ["app"])
     predicted = module.run(server, check=True)
     assert (server.sent, module.restarts) == ([], 0)
     applied = module.run(server)
@@ -216,7 +231,7 @@ def test_check_says_what_apply_does_and_sends_nothing(module: Module) -> None:
 
 
 def test_a_second_run_changes_nothing(module: Module) -> None:
-    server = FakeServer(present(), ["pg_stat_statements"])
+    server = FakeServer(present(), ["pg_stat_statements"], ["app"])
     answer = module.run(server)
     assert not answer["changed"]
     assert server.sent == []
@@ -224,14 +239,14 @@ def test_a_second_run_changes_nothing(module: Module) -> None:
 
 def test_a_refused_configuration_fails_with_what_the_server_says(module: Module) -> None:
     errors = ["pg_hba.conf line 3: invalid authentication method"]
-    answer = module.run(FakeServer(present(errors=errors, pending=["port"]), []))
+    answer = module.run(FakeServer(present(errors=errors, pending=["port"]), [], []))
     assert answer["failed"]
     assert errors[0] in answer["msg"]
     assert module.restarts == 0
 
 
 def test_an_error_names_its_object(module: Module, monkeypatch: pytest.MonkeyPatch) -> None:
-    server = FakeServer(present(roles={}), ["pg_stat_statements"])
+    server = FakeServer(present(roles={}), ["pg_stat_statements"], ["app"])
 
     def refuse(_sql: str, _database: str = "postgres") -> str:
         raise PostgresqlError("ERROR: permission denied")

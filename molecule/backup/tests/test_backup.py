@@ -146,6 +146,31 @@ def test_all_stores_go_back_to_one_point(
     assert redis("get rackwright:kept") == "42"
 
 
+def test_a_restore_leaves_no_settings_of_its_own(machines: Machines, sql: Sql) -> None:
+    held = machines.inside("data1", "cat /var/lib/postgresql/17/main/postgresql.auto.conf")
+    assert "recovery_target" not in held
+    assert "restore_command" not in held
+    assert "pgBackRest" not in held
+    assert sql("SELECT count(*) FROM pg_settings WHERE pending_restart") == "0"
+
+
+def test_what_a_restore_left_behind_can_be_had_back(sql: Sql, cli: Cli) -> None:
+    sql("CREATE TABLE turns (n int)", "INSERT INTO turns VALUES (1)")
+    time.sleep(1.1)
+    first = datetime.now(UTC).isoformat()
+    time.sleep(1.1)
+    sql("INSERT INTO turns VALUES (2)")
+    time.sleep(1.1)
+    second = datetime.now(UTC).isoformat()
+    time.sleep(1.1)
+    sql("INSERT INTO turns VALUES (3)", "SELECT pg_switch_wal()")
+    time.sleep(5)
+    for moment, there in ((first, "1"), (second, "1\n2")):
+        done = cli("restore", "data1/postgresql", "--time", moment, "--confirm", "data1/postgresql")
+        assert done.returncode == 0, done.stderr
+        assert sql("SELECT n FROM turns ORDER BY n") == there
+
+
 def test_without_the_name_nothing_is_changed(machines: Machines, cli: Cli) -> None:
     before = machines.inside("data1", "systemctl show -P MainPID postgresql@17-main")
     done = cli("restore", "data1/postgresql", "--confirm", "data1")
@@ -201,7 +226,7 @@ def test_a_missing_segment_is_refused(machines: Machines, keeper: Ask, kept: lis
 
 
 def test_an_absent_backup_host_is_an_alarm_and_its_log_is_bounded(
-    machines: Machines, sql: Sql, cli: Cli
+    machines: Machines, sql: Sql, cli: Cli, keeper: Ask
 ) -> None:
     machines.inside("ops1", "systemctl stop rackwright-backup.service")
     settings, conf = "/etc/rackwright/backup/store.json", "/etc/pgbackrest/pgbackrest.conf"
@@ -228,7 +253,15 @@ def test_an_absent_backup_host_is_an_alarm_and_its_log_is_bounded(
         machines.inside("data1", "rackwright-store watch", check=False)
         job = json.loads(machines.inside("data1", "cat /var/lib/rackwright/jobs/archive-postgresql.json"))
         assert job["ok"] is False
+        assert "was given up" in job["detail"]
     finally:
         machines.inside("ops1", "systemctl start rackwright-backup.service")
         machines.inside("data1", f"cp -p /root/held-settings {settings}; cp -p /root/held-conf {conf}")
     assert sql("SELECT count(*) FROM notes") == "2100"
+    # A backup that begins after the hole needs nothing of what was given up.
+    (made,) = keeper("backup", "data1/postgresql")
+    assert made["kind"] == "diff", made
+    machines.inside("data1", "rackwright-store watch")
+    job = json.loads(machines.inside("data1", "cat /var/lib/rackwright/jobs/archive-postgresql.json"))
+    assert job["ok"] is True, job
+    assert keeper("plan", "--to", "latest", "data1/postgresql")[0]["set"] == made["id"]

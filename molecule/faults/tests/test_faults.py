@@ -1,22 +1,34 @@
-"""Numbered rows, one for each commit; the server or the host is killed. Each acknowledged row is there."""
+"""Numbered rows, one for each commit, while something breaks. Each acknowledged row is there afterwards."""
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 from machines import Machines
 
-ROUNDS = 10
+ROUNDS = int(os.environ.get("FAULT_ROUNDS", "10"))
+DATA = "/var/lib/postgresql/17/main"
+UNIT = "postgresql@17-main.service"
+DISKS = (DATA, f"{DATA}/pg_wal")
 WRITER = (
     "cd / && runuser -u postgres -- sh -c '"
     "n=0; while true; do n=$((n + 1));"
     ' echo "INSERT INTO numbered VALUES ({round} * 1000000 + $n) RETURNING n;"; done'
     " | psql -XAtq -v ON_ERROR_STOP=1 -d postgres'"
 )
+# Bound to end a segment that is begun: then the server must make the next one.
+ENDS_SEGMENTS = (
+    "cd / && for n in $(seq 200); do runuser -u postgres -- psql -XAtq -d postgres"
+    " -c \"SELECT pg_logical_emit_message(true, 'test', 'x')\" -c 'SELECT pg_switch_wal()'"
+    " || exit 0; done; exit 1"
+)
+rounds = pytest.mark.parametrize("round_number", range(ROUNDS))
 
 
 @pytest.fixture(scope="session")
@@ -48,32 +60,96 @@ def await_server(sql: Callable[[str], str]) -> float:
     raise AssertionError("the server did not come back")
 
 
-@pytest.mark.parametrize("round_number", range(ROUNDS))
+class Written:
+    """Rows that were acknowledged, and those that are there."""
+
+    def __init__(self, sql: Callable[[str], str], number: int) -> None:
+        self._sql, self._number = sql, number
+        self.acknowledged: set[int] = set()
+
+    def read(self, writer: subprocess.Popen[str]) -> None:
+        """Take what the writer was told; a line that is not whole was not read."""
+        out, _ = writer.communicate(timeout=90)
+        lines = out.splitlines(keepends=True)
+        self.acknowledged = {int(line) for line in lines if line.endswith("\n") and line.strip()}
+
+    def check(self) -> None:
+        """See that every acknowledged row is there."""
+        asked = f"SELECT n FROM numbered WHERE n / 1000000 = {self._number}"  # noqa: S608 - a number
+        found = set(map(int, self._sql(asked).split()))
+        assert len(self.acknowledged) > 10
+        assert self.acknowledged - found == set()
+
+
+@contextmanager
+def writing(
+    machines: Machines, sql: Callable[[str], str], number: int, seconds: float
+) -> Iterator[tuple[subprocess.Popen[str], Written]]:
+    """Have rows written for some seconds before the block, and read what was acknowledged after it."""
+    sql("CREATE TABLE IF NOT EXISTS numbered (n int PRIMARY KEY)")
+    sql(f"DELETE FROM numbered WHERE n / 1000000 = {number}")  # noqa: S608 - a number
+    script = WRITER.replace("{round}", str(number))
+    command = ["docker", "exec", "-i", machines.containers["data1"], "bash", "-c", script]
+    writer = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    time.sleep(seconds)
+    yield writer, Written(sql, number)
+
+
+@rounds
 def test_the_server_is_killed(machines: Machines, round_number: int) -> None:
     told = json.loads(machines.inside("data1", "rackwright-store kill postgresql"))
     assert told["acknowledged"] > 10, round_number
     assert told["found"] == told["acknowledged"]
 
 
-@pytest.mark.parametrize("round_number", range(ROUNDS))
+@rounds
 def test_the_host_is_killed(machines: Machines, sql: Callable[[str], str], round_number: int) -> None:
-    sql("CREATE TABLE IF NOT EXISTS numbered (n int PRIMARY KEY)")
-    sql(f"DELETE FROM numbered WHERE n / 1000000 = {round_number + 1}")  # noqa: S608 - a number
     container = machines.containers["data1"]
-    script = WRITER.replace("{round}", str(round_number + 1))
-    writer = subprocess.Popen(
-        ["docker", "exec", "-i", container, "bash", "-c", script], stdout=subprocess.PIPE, text=True
-    )
-    time.sleep(4)
-    subprocess.run(["docker", "kill", container], check=True, capture_output=True)
-    out, _ = writer.communicate(timeout=60)
-    # The last line may be cut short; what is not whole was not read.
-    acknowledged = {
-        int(line) for line in out.splitlines(keepends=True) if line.endswith("\n") and line.strip()
-    }
+    with writing(machines, sql, 100 + round_number, 4) as (writer, written):
+        subprocess.run(["docker", "kill", container], check=True, capture_output=True)
+        written.read(writer)
     subprocess.run(["docker", "start", container], check=True, capture_output=True)
     await_server(sql)
-    asked = f"SELECT n FROM numbered WHERE n / 1000000 = {round_number + 1}"  # noqa: S608 - a number
-    found = set(map(int, sql(asked).split()))
-    assert len(acknowledged) > 10
-    assert acknowledged - found == set()
+    written.check()
+
+
+@pytest.fixture(scope="module")
+def small_disks(machines: Machines) -> Iterator[None]:
+    """Puts the data and its log on disks of their own, and back again."""
+    script = (
+        f"systemctl stop {UNIT}; mv {DATA} {DATA}.held; install -d -m 0700 -o postgres -g postgres {DATA}"
+    )
+    for place in DISKS:
+        held = place.replace(DATA, f"{DATA}.held")
+        # Small enough to be filled at once.
+        size = f"$(($(du -sm {held} | cut -f1) + 96))m"
+        options = f"size={size},mode=0700,uid=$(id -u postgres),gid=$(id -g postgres)"
+        script += f" && mount -t tmpfs -o {options} tmpfs {place}"
+        script += f" && tar -C {held} --exclude=./pg_wal/* -cf - . | tar -C {place} -xf -"
+    machines.inside("data1", f"{script} && systemctl start {UNIT}")
+    yield
+    back = f"systemctl stop {UNIT}; cp -a {DATA}/. {DATA}.back && umount {DATA}/pg_wal {DATA} && rmdir {DATA}"
+    machines.inside("data1", f"{back} && mv {DATA}.back {DATA} && rm -rf {DATA}.held; systemctl start {UNIT}")
+
+
+@pytest.mark.usefixtures("small_disks")
+@pytest.mark.parametrize("place", DISKS, ids=["data", "log"])
+@rounds
+def test_the_disk_is_full(
+    machines: Machines, sql: Callable[[str], str], place: str, round_number: int
+) -> None:
+    await_server(sql)
+    number = (200 if place == DATA else 300) + round_number
+    with writing(machines, sql, number, 2) as (writer, written):
+        machines.inside("data1", f"dd if=/dev/zero of={place}/filler bs=1M", check=False)
+        try:
+            assert "100%" in machines.inside("data1", f"df --output=pcent {place}")
+            if place != DATA:
+                machines.inside("data1", ENDS_SEGMENTS)
+            written.read(writer)
+        finally:
+            writer.kill()
+            machines.inside("data1", f"rm -f {place}/filler")
+    await_server(sql)
+    written.check()
+    sql("INSERT INTO numbered VALUES (0) ON CONFLICT DO NOTHING")

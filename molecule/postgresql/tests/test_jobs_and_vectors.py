@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from test_postgresql import Ask, Connect, apply
+from testinfra.host import Host
 
 TICK = {
     "name": "tick",
@@ -66,9 +67,23 @@ def test_a_job_runs_as_its_role_and_goes_with_its_entry(ask: Ask, values: Callab
     ask("DROP TABLE ticks", "ai_platform")
 
 
-def test_who_watches_sees_the_server_and_no_data(ask: Ask) -> None:
+def test_who_watches_sees_the_server_and_no_data(ask: Ask, data: Host) -> None:
     assert ask("SELECT pg_has_role('monitoring', 'pg_monitor', 'MEMBER')") == "t"
     assert ask("SELECT has_database_privilege('monitoring', 'ai_platform', 'CONNECT')") == "f"
+    # The host's own exporter, by its account and with no password; of another account nobody comes.
+    query = "cd / && sudo -u %s psql -XAtc 'SELECT count(*) > 0 FROM pg_stat_activity' -U monitoring postgres"
+    data.run("id prometheus || useradd --system prometheus")
+    assert data.run(query, "prometheus").stdout.strip() == "t"
+    assert data.run(query, "nobody").rc != 0
+
+
+def test_the_app_can_neither_rename_its_database_nor_let_others_in(psql: Connect, ask: Ask) -> None:
+    assert ask("SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = 'ai_platform'") == "postgres"
+    assert "must be owner" in psql("ALTER DATABASE ai_platform RENAME TO mine").stderr
+    psql("GRANT CONNECT ON DATABASE ai_platform TO monitoring")
+    assert ask("SELECT has_database_privilege('monitoring', 'ai_platform', 'CONNECT')") == "f"
+    made = psql("CREATE TABLE own (n int); INSERT INTO own VALUES (1); DROP TABLE own")
+    assert made.rc == 0, made.stderr
 
 
 def test_the_app_keeps_vectors_beside_its_data(psql: Connect) -> None:

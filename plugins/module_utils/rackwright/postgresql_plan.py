@@ -30,7 +30,8 @@ def check_names(params: dict[str, Any]) -> None:
     """Refuse names and passwords that PostgreSQL's tools read in two ways."""
     for kind in ("roles", "databases"):
         for item in params[kind]:
-            for name in (item["name"], item.get("owner") or item["name"], *item.get("member_of", ())):
+            others = (*item.get("member_of", ()), *item.get("users", ()))
+            for name in (item["name"], item.get("owner") or item["name"], *others):
                 if not is_name(name):
                     raise PostgresqlError(
                         f"postgresql_{kind}: the name {name!r} must be lower case letters, digits, _ and -, "
@@ -74,6 +75,16 @@ SELECT json_build_object(
 
 
 EXTENSIONS = "SELECT coalesce(json_agg(extname), '[]') FROM pg_extension;"
+# Of one database, from within it: its extensions, and the roles that may make things in it.
+INSIDE = """
+SELECT json_build_object(
+  'extensions', (SELECT coalesce(json_agg(extname), '[]') FROM pg_extension),
+  'users', (SELECT coalesce(json_agg(r.rolname), '[]') FROM pg_roles r, pg_database d, pg_namespace n
+    WHERE d.datname = current_database() AND n.nspname = 'public' AND r.rolcanlogin
+      AND has_database_privilege(r.oid, d.oid, 'CONNECT')
+      AND has_database_privilege(r.oid, d.oid, 'TEMPORARY')
+      AND has_schema_privilege(r.oid, n.oid, 'USAGE') AND has_schema_privilege(r.oid, n.oid, 'CREATE')));
+"""
 
 
 def plan_role(wanted: dict[str, Any], present: dict[str, Any] | None) -> Change | None:
@@ -125,6 +136,23 @@ def plan_database(wanted: dict[str, Any], present: dict[str, Any] | None) -> Cha
     return Change("database", name, tuple(actions), tuple(sql)) if actions else None
 
 
+def plan_users(wanted: dict[str, Any], present: list[str]) -> Change | None:
+    """Say which users a database lacks: they come in and make tables, and the database is not theirs."""
+    missing = tuple(name for name in wanted["users"] if name not in present)
+    if not missing:
+        return None
+    database = identifier(wanted["name"])
+    sql = tuple(
+        statement
+        for who in map(identifier, missing)
+        for statement in (
+            f"GRANT CONNECT, TEMPORARY ON DATABASE {database} TO {who};",
+            f"GRANT USAGE, CREATE ON SCHEMA public TO {who};",
+        )
+    )
+    return Change("users", wanted["name"], tuple(f"{name} let in" for name in missing), sql, wanted["name"])
+
+
 def plan_extensions(wanted: dict[str, Any], present: list[str]) -> Change | None:
     """Say which extensions a database lacks."""
     missing = tuple(name for name in wanted["extensions"] if name not in present)
@@ -136,10 +164,12 @@ def plan_extensions(wanted: dict[str, Any], present: list[str]) -> Change | None
     )
 
 
-def plan(params: dict[str, Any], state: dict[str, Any], extensions: dict[str, list[str]]) -> list[Change]:
-    """Return all changes in the order in which they can be made."""
+def plan(params: dict[str, Any], state: dict[str, Any], inside: dict[str, dict[str, Any]]) -> list[Change]:
+    """Return all changes in the order in which they can be made; `inside` is each database's `INSIDE`."""
     changes = [plan_role(role, state["roles"].get(role["name"])) for role in params["roles"]]
     for database in params["databases"]:
         changes.append(plan_database(database, state["databases"].get(database["name"])))
-        changes.append(plan_extensions(database, extensions.get(database["name"], [])))
+        there = inside.get(database["name"], {"extensions": [], "users": []})
+        changes.append(plan_extensions(database, there["extensions"]))
+        changes.append(plan_users(database, there["users"]))
     return [change for change in changes if change is not None]

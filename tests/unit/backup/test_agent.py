@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from rackwright.backup.agent import archive, contents, gate, jobs, plan, proof, wal
+from rackwright.backup.agent import archive, contents, gate, jobs, lineage, plan, proof, wal
 from rackwright.backup.agent.settings import Repository, Store
 from rackwright.backup.agent.shell import Failed
 
@@ -121,16 +121,6 @@ def test_differences_are_told_in_words() -> None:
     assert contents.differences(wanted, {}) == ["the database app is missing"]
 
 
-def test_a_hole_in_the_log_is_found_across_the_border_of_a_file() -> None:
-    first, last = "0000000100000000000000FE", "000000010000000100000001"
-    held = {wal.number(first) + step for step in range(4)}
-    assert wal.number(last) == wal.number(first) + 3
-    assert wal.gap(held, first, last) is None
-    assert wal.gap(held, first, None) is None
-    assert wal.gap(held - {wal.number(first) + 2}, first, last) == wal.number(first) + 2
-    assert wal.gap(set(), first, last) == wal.number(first)
-
-
 def test_the_newest_backup_without_damage_is_offered() -> None:
     diff = replace(
         BACKUP,
@@ -163,10 +153,19 @@ def test_a_host_that_a_backup_does_not_fit_is_refused(facts: dict[str, object], 
         plan._fits(STORE, {"version": "17", "size": BACKUP.size}, facts)
 
 
+# The second timeline left the first in its segment 5, the third left that in segment 8.
+HISTORY = {1: "", 2: "1\t0/5000138\tbefore x\n", 3: "1\t0/5000138\tx\n\n2\t0/8000000\ty\n"}
+
+
+def log_of(*places: int, began: dict[int, float] | None = None) -> wal.Log:
+    return wal.Log(frozenset(lineage.name(1, place) for place in places), began or {})
+
+
 @pytest.fixture
 def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
     monkeypatch.setattr(wal, "backups", lambda _store: [BACKUP])
-    monkeypatch.setattr(wal, "segments", lambda _store: {3, 4, 5, 6})
+    monkeypatch.setattr(wal, "log", lambda _store, _archive: log_of(3, 4, 5, 6))
+    monkeypatch.setattr(wal, "line_to", lambda _store, _archive, line: lineage.spans(line, HISTORY[line]))
     return Repository(tmp_path, 30, (STORE,))
 
 
@@ -184,7 +183,7 @@ def test_targets_of_a_cluster(repository: Repository) -> None:
                 "point": "p",
                 "time": "1970-01-01T00:50:00+00:00",
                 "wal": "000000010000000000000006",
-                "timeline": 2,
+                "timeline": 1,
                 "contents": {},
             }
         },
@@ -192,7 +191,7 @@ def test_targets_of_a_cluster(repository: Repository) -> None:
     repository.points.mkdir()
     (repository.points / "p.json").write_text(json.dumps(point))
     (named,) = plan.plan(repository, repository.stores, "point:p", {})
-    assert (named["type"], named["target"], named["timeline"]) == ("name", "p", "2")
+    assert (named["type"], named["target"], named["timeline"]) == ("name", "p", "1")
 
 
 @pytest.mark.parametrize(
@@ -211,10 +210,26 @@ def test_what_cannot_be_restored_is_refused(repository: Repository, to: str, tol
 
 
 def test_a_missing_segment_is_refused(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wal, "segments", lambda _store: {3, 4, 6})
-    with pytest.raises(Failed, match="has a hole: segment 0x5") as caught:
+    monkeypatch.setattr(wal, "log", lambda _store, _archive: log_of(3, 4, 6))
+    with pytest.raises(Failed, match="has a hole: segment 000000010000000000000005 ") as caught:
         plan.plan(repository, repository.stores, "latest", {})
     assert caught.value.hint == f"these do not need it: --backup {BACKUP.label}"
+
+
+def test_a_time_is_reached_on_the_timeline_that_was_the_clusters_then(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Restored at 3000 to a moment before 2500: what was there at 2800 is on the timeline that was left."""
+    later = replace(BACKUP, label="left-behind", stopped=2500, wal=(lineage.name(1, 6), lineage.name(1, 6)))
+    monkeypatch.setattr(wal, "backups", lambda _store: [BACKUP, later])
+    held = {lineage.name(1, place) for place in (3, 4, 5, 6, 7)} | {
+        lineage.name(2, place) for place in (5, 6)
+    }
+    monkeypatch.setattr(wal, "log", lambda _store, _archive: wal.Log(frozenset(held), {2: 3000.0}))
+    (then,) = plan.plan(repository, repository.stores, "time:1970-01-01T00:46:40+00:00", {})
+    assert (then["set"], then["timeline"]) == ("left-behind", "1")
+    (latest,) = plan.plan(repository, repository.stores, "latest", {})
+    assert latest["set"] == BACKUP.label, "the other backup is not on the newest line"
 
 
 def test_jobs_keep_their_last_good_run(tmp_path: Path) -> None:

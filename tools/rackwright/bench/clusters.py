@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pwd
 import shutil
 import subprocess
 import tempfile
@@ -150,28 +149,31 @@ def both_clusters(memory_mb: int, cpus: int, parent: Path) -> Iterator[tuple[Clu
         root = Path(made)
         root.chmod(0o711)
         tuned = role_configuration(memory_mb, cpus, repository_root() / "roles/postgresql")
-        clusters = _make("default", programs, root, "", ()), _make("tuned", programs, root, tuned, ("-k",))
+        clusters = (
+            make_cluster("default", programs, root, "", ()),
+            make_cluster("tuned", programs, root, tuned, ("-k",)),
+        )
         started: list[Cluster] = []
         try:
             for cluster in clusters:
-                _control(cluster, "start")
+                control(cluster, "start")
                 started.append(cluster)
             _require_equally_safe(clusters)
             yield clusters
         finally:
             for cluster in started:
-                _control(cluster, "stop")
+                control(cluster, "stop")
 
 
-def _make(name: str, programs: Path, root: Path, configuration: str, options: tuple[str, ...]) -> Cluster:
+def make_cluster(
+    name: str, programs: Path, root: Path, configuration: str, options: tuple[str, ...]
+) -> Cluster:
     """Make a cluster as pg_createcluster does; a line of configuration that is read last wins."""
     directory = root / name
     directory.mkdir(mode=0o700)
-    if os.geteuid() == 0:
-        shutil.chown(directory, _USER, _USER)
+    own(directory)
     cluster = Cluster(name, programs, directory)
     data = directory / "data"
-    owner = _USER if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
     arguments = [
         "-D",
         str(data),
@@ -186,18 +188,28 @@ def _make(name: str, programs: Path, root: Path, configuration: str, options: tu
     ]
     cluster.run("initdb", *arguments)
     # Reached by a socket alone, so neither needs a certificate; and no port of this machine is taken.
-    own = f"listen_addresses = ''\nunix_socket_directories = '{directory}'\nport = 5432\nssl = off\n"
+    reach = f"listen_addresses = ''\nunix_socket_directories = '{directory}'\nport = 5432\nssl = off\n"
     path = data / "postgresql.auto.conf"
-    (data / "bench.conf").write_text(f"{configuration}\n{own}", encoding="utf-8")
+    (data / "bench.conf").write_text(f"{configuration}\n{reach}", encoding="utf-8")
     with (data / "postgresql.conf").open("a", encoding="utf-8") as file:
         file.write("include = 'bench.conf'\n")
-    if os.geteuid() == 0:
-        for written in (data / "bench.conf", path):
-            shutil.chown(written, owner, owner)
+    for written in (data / "bench.conf", path):
+        own(written)
     return cluster
 
 
-def _control(cluster: Cluster, verb: str) -> None:
+def own(path: Path) -> None:
+    """Give a path to the clusters' user, where that is another than who runs this."""
+    if os.geteuid() == 0:
+        shutil.chown(path, _USER, _USER)
+
+
+def control(cluster: Cluster, verb: str) -> None:
+    """Start or stop a cluster, and wait until it has.
+
+    Raises:
+        RackwrightError: It does not; with the end of its log.
+    """
     log = cluster.directory / "log"
     fast = ("-m", "fast") if verb == "stop" else ("-l", str(log))
     try:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from rich.table import Table
 from rich.text import Text
 
+from rackwright.bench.backup import Speedup
 from rackwright.bench.measure import Comparison, Series
 from rackwright.bench.pgbench import Throughput
 
@@ -63,6 +64,23 @@ def throughput_table(found: Sequence[Throughput]) -> Table:
         mark = Text("met", style="green") if entry.met else Text("MISSED", style="bold red")
         figures = [f"{value:.2f}" for value in _figures(entry.ratios)]
         table.add_row("", Text("ratio", style="bold"), *figures, f">= {entry.load.aim:g}", mark)
+    return table
+
+
+def speedup_table(found: Sequence[Speedup]) -> Table:
+    """Return the figures of backups for people."""
+    table = Table(box=None, padding=(0, 2), show_edge=False)
+    table.add_column("backup", no_wrap=True)
+    table.add_column("")
+    for column in ("min", "median", "max", "aim"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    for entry in found:
+        table.add_row(entry.name, "rackwright", *_seconds(entry.ours), "", "")
+        table.add_row("", entry.title, *_seconds(entry.plain), "", "")
+        mark = Text("met", style="green") if entry.met else Text("MISSED", style="bold red")
+        figures = [f"{value:.2f}" for value in _figures(entry.ratios)]
+        table.add_row("", Text("times faster", style="bold"), *figures, f">= {entry.aim:g}", mark)
     return table
 
 

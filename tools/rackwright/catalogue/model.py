@@ -175,7 +175,8 @@ class RedisState:
 class FilesState:
     """Files and directories that are copied while the unit stands still.
 
-    `stop` is a systemd unit, `container:<name>`, or `none` for files that may be read at any time.
+    `stop` is a systemd unit, `container:<name>`, or `none` for files that are
+    replaced and never written in place.
     """
 
     __pydantic_config__: ClassVar = STRICT

@@ -9,10 +9,10 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from rackwright.bench import converge, nochange, pgbench, preflight
+from rackwright.bench import backup, converge, nochange, pgbench, preflight
 from rackwright.bench.measure import Comparison
 from rackwright.bench.measure import as_json as to_json
-from rackwright.bench.report import as_table, is_busy, machine, throughput_table
+from rackwright.bench.report import as_table, is_busy, machine, speedup_table, throughput_table
 from rackwright.cli.options import inventory_option, json_option
 from rackwright.cli.tables import console
 from rackwright.lab.progress import Board
@@ -20,13 +20,15 @@ from rackwright.lab.progress import Board
 
 @click.command("bench")
 @click.argument(
-    "which", type=click.Choice(["converge", "nochange", "preflight", "pgbench", "all"]), default="all"
+    "which",
+    type=click.Choice(["converge", "nochange", "preflight", "pgbench", "backup", "all"]),
+    default="all",
 )
 @click.option(
     "--rounds",
     type=click.IntRange(min=1),
     help=f"How often each side is timed.  [default: converge {converge.ROUNDS}, nochange {nochange.ROUNDS}, "
-    f"preflight {preflight.ROUNDS}, pgbench {pgbench.ROUNDS}]",
+    f"preflight {preflight.ROUNDS}, pgbench {pgbench.ROUNDS}, backup {backup.ROUNDS}]",
 )
 @click.option("--keep", is_flag=True, help="Keep the lab that converge makes for itself.")
 @click.option(
@@ -44,9 +46,16 @@ from rackwright.lab.progress import Board
     help="Budget in MB that pgbench's tuned server is sized for.",
 )
 @click.option(
+    "--size-mb",
+    type=click.IntRange(min=16),
+    default=backup.SIZE_MB,
+    show_default=True,
+    help="Size in MB of the database that is backed up.",
+)
+@click.option(
     "--directory",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Where pgbench's clusters are made, on the disk to measure.  [default: that of temporary files]",
+    help="Where clusters are made, on the disk to measure.  [default: that of temporary files]",
 )
 @inventory_option
 @json_option
@@ -56,38 +65,54 @@ def bench(
     keep: bool,
     seconds: int,
     memory_mb: int,
+    size_mb: int,
     directory: Path | None,
     inventory: tuple[Path, ...],
     as_json: bool,
 ) -> None:
-    """Compare with plain shell scripts, and the tuned PostgreSQL with Debian's default.
+    """Compare with plain shell scripts, the tuned PostgreSQL with Debian's default, backups with dumps.
 
     converge makes machines of its own; nochange runs on the lab of the inventory, which must be up and
-    converged; preflight looks at fifty names of that lab's machines; pgbench makes two clusters on this
-    machine and removes them. The exit status is 1 when an aim is missed.
+    converged; preflight looks at fifty names of that lab's machines; pgbench and backup make clusters on
+    this machine and remove them. The exit status is 1 when an aim is missed.
     """
     about = machine()
     errors = Console(stderr=True, highlight=False)
     if is_busy(os.getloadavg()[0], os.cpu_count() or 1):
         errors.print(f"[yellow]This machine is busy (load {about['load']}): the figures will say little.[/]")
-    throughputs = []
+    throughputs: list[pgbench.Throughput] = []
+    speedups: list[backup.Speedup] = []
     with Board(errors) as board:
         comparisons = _compared(which, inventory, rounds, board, keep=keep)
         if which in {"pgbench", "all"}:
             throughputs = pgbench.bench_pgbench(
                 rounds or pgbench.ROUNDS, board, seconds=seconds, memory_mb=memory_mb, parent=directory
             )
+        if which in {"backup", "all"}:
+            speedups = backup.bench_backup(rounds or backup.ROUNDS, board, size_mb=size_mb, parent=directory)
     if as_json:
-        told = to_json(comparisons, about) | {"pgbench": [entry.as_dict() for entry in throughputs]}
+        told = to_json(comparisons, about) | {
+            "pgbench": [entry.as_dict() for entry in throughputs],
+            "backup": [entry.as_dict() for entry in speedups],
+        }
         click.echo(json.dumps(told, indent=2))
     else:
         if comparisons:
             console().print(as_table(comparisons))
         if throughputs:
             console().print(throughput_table(throughputs))
-        for note in (note for comparison in comparisons for note in comparison.notes):
+        if speedups:
+            console().print(speedup_table(speedups))
+        for note in [note for entry in comparisons for note in entry.notes] + [
+            note for entry in speedups for note in entry.notes
+        ]:
             console().print(f"note: {note}")
-    if not all([*(entry.met for entry in comparisons), *(entry.met for entry in throughputs)]):
+    met = [
+        *(entry.met for entry in comparisons),
+        *(entry.met for entry in throughputs),
+        *(entry.met for entry in speedups),
+    ]
+    if not all(met):
         raise SystemExit(1)
 
 

@@ -1,12 +1,12 @@
-"""Files and directories: copied while their unit stands still, sent when it runs again."""
+"""Files and directories: held as they are at one moment, and sent while their unit runs on."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -14,31 +14,85 @@ from rackwright.backup.agent import archive
 from rackwright.backup.agent.shell import Failed, run
 
 STAGING = Path("/var/lib/rackwright/backup-staging")
+ASIDE = ".rackwright-held-"
+
+# Called as soon as what is sent cannot change any more.
+Held = Callable[[], None]
 
 
-def send(store: dict[str, Any], out: IO[bytes]) -> None:
-    """Copy the paths, and send the copy."""
+def send(store: dict[str, Any], out: IO[bytes], held: Held) -> None:
+    """Hold the paths as they are now, and send what was held.
+
+    Where a unit stands still meanwhile they are copied. Files that are never written in place (`stop: none`)
+    get second names: whoever replaces or deletes one later leaves what was held.
+    """
     paths = [Path(path) for path in store["paths"]]
     missing = [str(path) for path in paths if not path.exists()]
     if missing:
         raise Failed(
             f"there is no {', '.join(missing)}", "correct `state.paths` of the service in the catalogue"
         )
-    facts = {"kind": "files"}
-    if store["stop"] == "none":
-        archive.send(out, [(_inside(path), path) for path in paths], facts)
-        return
+    with ExitStack() as stack:
+        if store["stop"] == "none":
+            kept = [stack.enter_context(_second_names(path)) for path in paths]
+        else:
+            kept = _copies(store["stop"], paths, stack)
+        held()
+        items = [(_inside(path), place) for path, place in zip(paths, kept, strict=True)]
+        archive.send(out, items, {"kind": "files"})
+
+
+def _copies(unit: str, paths: list[Path], stack: ExitStack) -> list[Path]:
     STAGING.mkdir(mode=0o700, parents=True, exist_ok=True)
     needed, free = sum(map(_size, paths)), shutil.disk_usage(STAGING).free
     if needed * 1.1 > free:
         raise Failed(f"a copy takes {needed >> 20} MB, {STAGING} has {free >> 20} MB free")
-    with tempfile.TemporaryDirectory(dir=STAGING) as held:
-        with standing_still(store["stop"]):
-            for path in paths:
-                target = Path(held) / _inside(path)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                run(["cp", "-a", "--reflink=auto", "--sparse=auto", str(path), str(target)])
-        archive.send(out, [(_inside(path), Path(held) / _inside(path)) for path in paths], facts)
+    staged = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=STAGING)))
+    with standing_still(unit):
+        for path in paths:
+            target = staged / _inside(path)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            run(["cp", "-a", "--reflink=auto", "--sparse=auto", str(path), str(target)])
+    return [staged / _inside(path) for path in paths]
+
+
+@contextmanager
+def _second_names(path: Path) -> Iterator[Path]:
+    """Give every file a second name in a directory beside the first ones, on the same file system."""
+    beside = path if path.is_dir() else path.parent
+    with tempfile.TemporaryDirectory(dir=beside, prefix=ASIDE) as place:
+        target = Path(place) / path.name
+        try:
+            if path.is_dir():
+                _link_tree(path, target)
+            else:
+                target.hardlink_to(path)
+        except OSError as error:
+            raise Failed(
+                f"{path} cannot be held: {error}",
+                "each of `state.paths` must be within one file system that knows hard links",
+            ) from error
+        yield target
+
+
+def _link_tree(source: Path, target: Path) -> None:
+    target.mkdir()
+    shutil.copystat(source, target)
+    with os.scandir(source) as entries:
+        for entry in entries:
+            if entry.name.startswith(ASIDE):
+                continue
+            beside = target / entry.name
+            if entry.is_symlink():
+                beside.symlink_to(Path(entry.path).readlink())
+            elif entry.is_dir():
+                _link_tree(Path(entry.path), beside)
+            elif entry.is_file():
+                # Deleted since it was listed: it is not there now either.
+                with suppress(FileNotFoundError):
+                    beside.hardlink_to(entry.path)
+    owner = source.stat()
+    os.chown(target, owner.st_uid, owner.st_gid)
 
 
 def receive(store: dict[str, Any], source: IO[bytes]) -> dict[str, Any]:

@@ -7,17 +7,20 @@ import json
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 from rackwright.backup.agent import restic, wal
 from rackwright.backup.agent.jobs import HOUR, recorded
+from rackwright.backup.agent.sender import Sender
 from rackwright.backup.agent.settings import Repository, Store
-from rackwright.backup.agent.shell import Failed, last_words, write
+from rackwright.backup.agent.shell import Failed, last_words, run, write
 
 LOCK_SECONDS = 6 * HOUR
 POINT_DUE_SECONDS = 8 * 24 * HOUR
+# A little less than writers wait at most (`store_main.LONGEST_PAUSE`), so that the reason is told.
+HELD_SECONDS = 290
 
 
 @contextmanager
@@ -66,7 +69,11 @@ def backup(repository: Repository, stores: Sequence[Store], kind: str) -> list[d
 
 
 def _stream(repository: Repository, store: Store) -> dict[str, Any]:
-    name, size = restic.keep(repository, store.name, store.ask("send", store.service))
+    sender = Sender(store.name, store.ask("send", store.service))
+    try:
+        name, size = restic.keep(repository, store.name, sender)
+    finally:
+        sender.stop()
     return {"id": name, "kind": "snapshot", "size": size}
 
 
@@ -78,6 +85,8 @@ def _cluster(repository: Repository, store: Store, kind: str) -> dict[str, Any]:
     with Hold(store, mark) as hold:
         hold.release()
     wal.await_segment(store, hold.where["wal"])
+    # Log that its host gave up before this backup is not needed any more.
+    run(store.ask("based", store.service, made.wal[0]), timeout=60)
     directory = repository.marks / store.stanza
     write(directory / f"{mark}.json", json.dumps({**hold.where, **hold.found, "label": made.label}), 0o600)
     known = {entry.label for entry in wal.backups(store)}
@@ -134,9 +143,9 @@ class Hold:
 def point(repository: Repository, name: str) -> dict[str, Any]:
     """Make one named point over all stores of the site.
 
-    Writers of all clusters wait; the points are written to their logs; then each other store is copied; then
-    writers go on. What a row refers to was written before the row and is deleted after it, so it is in the
-    copies.
+    Writers of all clusters wait; the points are written to their logs; then each other store is held apart
+    from what is written on; then writers go on, and the stores travel. What a row refers to was written
+    before the row and is deleted after it, so it is in what was held.
 
     Raises:
         Failed: The name is taken, or a store could not be had. There is no point then.
@@ -155,19 +164,25 @@ def point(repository: Repository, name: str) -> dict[str, Any]:
                     f"there is no backup of {store.name} yet that a point could follow", "rackwright backup"
                 )
         held: dict[str, dict[str, Any]] = {}
-        holds: list[tuple[Store, Hold]] = []
-        try:
-            for store in clusters:
-                holds.append((store, Hold(store, name)))  # noqa: PERF401 - those that are held must be let go
+        with ExitStack() as stack:
+            holds = [(store, stack.enter_context(Hold(store, name))) for store in clusters]
+            senders = []
             for store in others:
-                made, size = restic.keep(repository, store.name, store.ask("send", store.service), point=name)
-                held[store.name] = {"snapshot": made, "size": size}
+                senders.append((store, Sender(store.name, store.ask("send", store.service))))
+                stack.callback(senders[-1][1].stop)
+            ends = time.monotonic() + HELD_SECONDS
+            late = [store.name for store, sender in senders if not sender.await_held(ends - time.monotonic())]
             for store, hold in holds:
                 hold.release()
                 held[store.name] = {**hold.where, **hold.found}
-        finally:
-            for _, hold in holds:
-                hold.__exit__()
+            if late:
+                raise Failed(
+                    f"not held within {HELD_SECONDS} s: {', '.join(late)}",
+                    "make points when their hosts do less",
+                )
+            for store, sender in senders:
+                made, size = restic.keep(repository, store.name, sender, point=name)
+                held[store.name] = {"snapshot": made, "size": size}
         for store, hold in holds:
             wal.await_segment(store, hold.where["wal"])
         paused = max((hold.found["pause_seconds"] for _, hold in holds), default=0.0)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from rackwright.backup.agent import restic, wal
+from rackwright.backup.agent import lineage, restic, wal
 from rackwright.backup.agent.settings import Repository, Store
 from rackwright.backup.agent.shell import Failed
 
@@ -99,35 +99,62 @@ def _cluster(
     if not held:
         raise Failed(f"there is no backup of {store.name}", "rackwright backup makes one")
     entry: dict[str, Any] = {"type": "latest", "target": "", "timeline": "", "manifest": None}
-    last = None
+    chosen = _of_label(store, held, value) if word == "backup" else held[-1]
+    moment, last = until, None
     if word == "backup":
-        chosen = next((backup for backup in held if backup.label == value), None)
-        if chosen is None:
-            raise Failed(f"{store.name} has no backup {value}", f"it has {', '.join(b.label for b in held)}")
         mark = next((mark for mark in marks(repository, store) if mark["label"] == value), None)
         entry |= {"type": "immediate"} if mark is None else _named(mark)
         last = chosen.wal[1] if mark is None else mark["wal"]
+        on = lineage.timeline(last)
     elif point is not None:
         told = point["stores"][store.name]
         moment = datetime.fromisoformat(told["time"]).timestamp()
-        chosen = _before(store, held, moment)
         entry |= _named(told)
-        last = told["wal"]
-    elif until is not None:
-        chosen = _before(store, held, until)
-        entry |= {
-            "type": "time",
-            "target": datetime.fromtimestamp(until, UTC).strftime("%Y-%m-%d %H:%M:%S.%f+00"),
-        }
-    else:
-        chosen = held[-1]
-    missing = wal.gap(wal.segments(store), chosen.wal[0], last)
+        last, on = told["wal"], int(told["timeline"])
+    if moment is not None:
+        chosen = _before(store, held, moment)
+    log = wal.log(store, chosen.archive)
+    if word in {"latest", "time"}:
+        on = lineage.until(log.began, moment)
+    line = wal.line_to(store, chosen.archive, on)
+    if word != "backup":
+        chosen = _on_line(store, held, line, chosen.archive, moment)
+    if until is not None:
+        at = datetime.fromtimestamp(until, UTC).strftime("%Y-%m-%d %H:%M:%S.%f+00")
+        entry |= {"type": "time", "target": at, "timeline": str(on)}
+    missing = lineage.gap(set(log.segments), line, chosen.wal[0], last)
     if missing is not None:
         raise Failed(
-            f"the log of {store.name} has a hole: segment {missing:#x} after {chosen.label} is missing",
+            f"the log of {store.name} has a hole: segment {missing} after {chosen.label} is missing",
             _around(held, missing),
         )
     return {**entry, "set": chosen.label, "size": chosen.size, "version": chosen.version}
+
+
+def _of_label(store: Store, held: list[wal.Backup], label: str) -> wal.Backup:
+    chosen = next((backup for backup in held if backup.label == label), None)
+    if chosen is None:
+        raise Failed(f"{store.name} has no backup {label}", f"it has {', '.join(b.label for b in held)}")
+    return chosen
+
+
+def _on_line(
+    store: Store, held: list[wal.Backup], line: tuple[lineage.Span, ...], archive: str, moment: float | None
+) -> wal.Backup:
+    """Return the newest backup that leads to the target: one that was made on a line left since does not."""
+    fitting = [
+        backup
+        for backup in held
+        if backup.archive == archive
+        and lineage.on_line(line, backup.wal[0])
+        and lineage.on_line(line, backup.wal[1])
+        and (moment is None or backup.stopped <= moment)
+    ]
+    if not fitting:
+        raise Failed(
+            f"no backup of {store.name} leads there", "rackwright backup list has those that there are"
+        )
+    return fitting[-1]
 
 
 def _named(mark: dict[str, Any]) -> dict[str, Any]:
@@ -139,9 +166,10 @@ def _named(mark: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _around(held: list[wal.Backup], missing: int) -> str:
-    whole = [backup.label for backup in held if wal.number(backup.wal[1]) < missing]
-    later = [backup.label for backup in held if wal.number(backup.wal[0]) > missing]
+def _around(held: list[wal.Backup], missing: str) -> str:
+    place = lineage.number(missing)
+    whole = [backup.label for backup in held if lineage.number(backup.wal[1]) < place]
+    later = [backup.label for backup in held if lineage.number(backup.wal[0]) > place]
     offered = [f"--backup {label}" for label in [*later[-1:], *whole[-1:]]]
     return f"these do not need it: {', '.join(offered)}" if offered else "no backup does without it"
 

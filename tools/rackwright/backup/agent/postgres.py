@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from rackwright.backup.agent import contents, jobs
+from rackwright.backup.agent import contents, given_up, jobs
 from rackwright.backup.agent.sessions import Session
 from rackwright.backup.agent.shell import Failed, as_user, last_words, run
 
@@ -53,6 +53,10 @@ def restore(store: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
     with Session("postgres") as session:
         last = session.ask("SELECT coalesce(pg_last_xact_replay_timestamp()::text, '')")
         names = contents.databases(session)
+        restart = _tidied(session)
+    if restart:
+        run(["systemctl", "restart", unit])
+        _wait(store)
     found: contents.Contents = {}
     for database in names:
         with Session(database) as session:
@@ -119,16 +123,11 @@ def watch(store: dict[str, Any]) -> None:
         job.size_bytes = int(state["kept"])
         waiting = int(state["queue"]) * store["segment_bytes"]
         told = f"{state['queue']} segments wait, {job.size_bytes >> 20} MB of log on disk"
-        spool = Path(store["spool"]) / "archive" / store["stanza"] / "out"
-        dropped = (
-            sorted(path.name for path in spool.glob("*.ok") if "dropped" in path.read_text())
-            if spool.is_dir()
-            else []
-        )
-        if dropped:
+        lost = given_up.seen(store["name"], store["stanza"])
+        if lost:
             raise Failed(
-                f"{len(dropped)} segments of the log were given up, so that the disk does not fill: no"
-                f" point in time after {dropped[0]} until the next full backup"
+                f"log from {lost[0]} to {lost[1]} was given up, so that the disk does not fill: no point in"
+                " time after that until the next backup (rackwright backup)"
             )
         if waiting * 2 > store["queue_bytes"]:
             raise Failed(
@@ -155,6 +154,23 @@ def _target(asked: dict[str, Any]) -> list[str]:
     if asked.get("timeline"):
         words.append(f"--target-timeline={asked['timeline']}")
     return words
+
+
+# What a restore leaves in postgresql.auto.conf: each would add its own, and a standby made of this cluster
+# would stop at its target.
+_RECOVERY = (
+    "SELECT DISTINCT name FROM pg_file_settings WHERE sourcefile LIKE '%/postgresql.auto.conf'"
+    " AND (name LIKE 'recovery\\_target%' OR name = 'restore_command') ORDER BY 1"
+)
+
+
+def _tidied(session: Session) -> bool:
+    """Take the settings of the recovery away; return whether only a restart makes the server forget them."""
+    names = session.ask(_RECOVERY)
+    for name in names:
+        session.ask(f"ALTER SYSTEM RESET {name}")
+    # A target is read at the start alone, the command when it is needed.
+    return any(name != "restore_command" for name in names)
 
 
 def _wait(store: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from rackwright.backup.agent import contents, redis, restic, wal
+from rackwright.backup.agent import contents, lineage, redis, restic, wal
 from rackwright.backup.agent.jobs import HOUR, recorded
 from rackwright.backup.agent.plan import marks
 from rackwright.backup.agent.sessions import Session
@@ -77,7 +77,7 @@ def _offer(store: Store, held: list[wal.Backup], damaged: list[str]) -> str:
     """Name the newest backup that needs none of the damaged files."""
     for backup in reversed(held):
         chain = {backup.label, *backup.needs}
-        first, last = map(wal.number, backup.wal)
+        first, last = map(lineage.number, backup.wal)
         if not any(_touches(path, chain, first, last) for path in damaged):
             return (
                 f"the newest backup without damage is {backup.label}:"
@@ -90,7 +90,7 @@ def _offer(store: Store, held: list[wal.Backup], damaged: list[str]) -> str:
 def _touches(path: str, chain: set[str], first: int, last: int) -> bool:
     segment = re.search(r"/([0-9A-F]{24})-[0-9a-f]{40}", path)
     if segment:
-        return first <= wal.number(segment.group(1)) <= last
+        return first <= lineage.number(segment.group(1)) <= last
     return any(path.startswith(f"{label}/") for label in chain)
 
 

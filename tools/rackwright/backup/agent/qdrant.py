@@ -9,32 +9,37 @@ import tempfile
 import urllib.error
 import urllib.parse
 import urllib.request
+from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Any
 
 from rackwright.backup.agent import archive
+from rackwright.backup.agent.files import Held
 from rackwright.backup.agent.shell import CHUNK, Failed
 
 SECONDS = 1800
 
 
-def send(store: dict[str, Any], out: IO[bytes]) -> None:
+def send(store: dict[str, Any], out: IO[bytes], held: Held) -> None:
     """Have the server make a snapshot of each collection, and send them."""
-    collections = _names(store)
-    facts: dict[str, Any] = {"kind": "qdrant", "points": {name: _points(store, name) for name in collections}}
-    with tempfile.TemporaryDirectory(dir="/var/lib/rackwright") as held:
-        items: list[tuple[str, Path]] = []
-        for name in collections:
+    with ExitStack() as stack:
+        made: list[tuple[str, str]] = []
+        points: dict[str, int] = {}
+        for name in _names(store):
             snapshot = _ask(store, "POST", f"/collections/{_quoted(name)}/snapshots")["name"]
             at = f"/collections/{_quoted(name)}/snapshots/{_quoted(snapshot)}"
-            path = Path(held) / f"{len(items)}.snapshot"
-            try:
-                with _open(store, "GET", at) as answer, path.open("wb") as file:
-                    shutil.copyfileobj(answer, file, CHUNK)
-            finally:
-                _ask(store, "DELETE", at)
+            stack.callback(_ask, store, "DELETE", at)
+            points[name] = _points(store, name)
+            made.append((name, at))
+        held()
+        place = Path(stack.enter_context(tempfile.TemporaryDirectory(dir="/var/lib/rackwright")))
+        items: list[tuple[str, Path]] = []
+        for name, at in made:
+            path = place / f"{len(items)}.snapshot"
+            with _open(store, "GET", at) as answer, path.open("wb") as file:
+                shutil.copyfileobj(answer, file, CHUNK)
             items.append((f"{name}.snapshot", path))
-        archive.send(out, items, facts)
+        archive.send(out, items, {"kind": "qdrant", "points": points})
 
 
 def receive(store: dict[str, Any], source: IO[bytes]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from rackwright.backup.agent import archive
+from rackwright.backup.agent.files import Held
 from rackwright.backup.agent.shell import Failed, run
 
 CLI = "/usr/local/lib/rackwright/redis-cli"
@@ -18,7 +19,7 @@ SAVE_SECONDS = 1800
 START_SECONDS = 300
 
 
-def send(store: dict[str, Any], out: IO[bytes]) -> None:
+def send(store: dict[str, Any], out: IO[bytes], held: Held) -> None:
     """Have the server write its snapshot, and send it."""
     before = _cli("lastsave")
     _cli("bgsave", "schedule")
@@ -32,10 +33,11 @@ def send(store: dict[str, Any], out: IO[bytes]) -> None:
         time.sleep(0.2)
         if _cli("lastsave") == before:
             _cli("bgsave", "schedule")
-    with tempfile.TemporaryDirectory(dir=store["directory"]) as held:
+    with tempfile.TemporaryDirectory(dir=store["directory"]) as place:
         # The next snapshot takes the name, not the file.
-        kept = Path(held) / DUMP
+        kept = Path(place) / DUMP
         kept.hardlink_to(Path(store["directory"]) / DUMP)
+        held()
         archive.send(out, [(DUMP, kept)], {"kind": "redis", "keys": keys_in(kept)})
 
 

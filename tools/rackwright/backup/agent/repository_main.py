@@ -14,7 +14,7 @@ from typing import Any
 
 from rackwright.backup.agent import gate, jobs, keep, plan, proof, restic, wal
 from rackwright.backup.agent.settings import SITE, Repository, Store, load
-from rackwright.backup.agent.shell import Failed
+from rackwright.backup.agent.shell import Failed, in_words
 
 USER = "rackwright-backup"
 SITE_DUE_SECONDS = 8 * 24 * jobs.HOUR
@@ -25,10 +25,11 @@ def main() -> None:
     """Do what the command says; exit status 3 and a line of JSON when it cannot be done."""
     given = _arguments().parse_args()
     try:
-        repository = load()
-        if given.action == "gate":
-            _gate(given.host, gate.OF_A_GUEST if given.guest else gate.OF_THE_REPOSITORY)
-        answer = ACTIONS[given.action](repository, given)
+        with in_words("rackwright-backup"):
+            repository = load()
+            if given.action == "gate":
+                _gate(given.host, gate.OF_A_GUEST if given.guest else gate.OF_THE_REPOSITORY)
+            answer = ACTIONS[given.action](repository, given)
     except Failed as error:
         print(json.dumps({"failed": error.message, "hint": error.hint}))  # noqa: T201 - the answer
         sys.exit(3)
@@ -174,7 +175,7 @@ def _feed(repository: Repository, given: argparse.Namespace) -> dict[str, Any]:
 
 def _site(repository: Repository, _: argparse.Namespace) -> dict[str, Any]:
     with jobs.recorded(f"backup {SITE}", SITE_DUE_SECONDS) as job:
-        made, size = restic.keep(repository, SITE, None, source=sys.stdin.buffer)
+        made, size = restic.keep(repository, SITE, sys.stdin.buffer)
         job.size_bytes, job.detail = size, f"snapshot {made}"
     return {"store": SITE, "id": made, "size": size}
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
+from rackwright.backup.agent.sender import Sender, explained
 from rackwright.backup.agent.settings import Repository, Store
 from rackwright.backup.agent.shell import CHUNK, Failed, last_words
 
@@ -83,14 +84,9 @@ def filename(store: str) -> str:
 
 
 def keep(
-    repository: Repository,
-    store: str,
-    command: Sequence[str] | None,
-    *,
-    point: str = "",
-    source: IO[bytes] | None = None,
+    repository: Repository, store: str, source: Sender | IO[bytes], *, point: str = ""
 ) -> tuple[str, int]:
-    """Keep what a command (or `source`) sends.
+    """Keep what another host, or a file, sends.
 
     Returns:
         The snapshot's id, and the bytes of the stream.
@@ -102,30 +98,28 @@ def keep(
     host = store.partition("/")[0]
     words = ["backup", "--json", "--quiet", "--stdin", "--stdin-filename", filename(store), "--host", host]
     words += ["--tag", f"store={store}", *(["--tag", f"point={point}"] if point else [])]
-    sender = (
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
-        if command
-        else None
-    )
     keeper = subprocess.Popen(
         [*_base(repository), *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
-    stream = sender.stdout if sender else source
-    assert stream is not None  # noqa: S101 - one of the two is given
-    assert keeper.stdin is not None  # noqa: S101
+    stream = source.stream if isinstance(source, Sender) else source
+    assert keeper.stdin is not None  # noqa: S101 - opened above
     size = 0
     try:
         while chunk := stream.read(CHUNK):
             keeper.stdin.write(chunk)
             size += len(chunk)
     except BrokenPipeError:
-        pass
-    if sender is not None:
-        said = sender.stderr.read().decode(errors="replace") if sender.stderr else ""
-        if sender.wait():
-            keeper.kill()
-            keeper.communicate()
-            raise Failed(*_of_sender(store, said))
+        # Why restic ended is what it says.
+        if isinstance(source, Sender):
+            source.stop()
+    else:
+        if isinstance(source, Sender):
+            try:
+                source.finish()
+            except Failed:
+                keeper.kill()
+                keeper.communicate()
+                raise
     out, wrong = keeper.communicate()
     if keeper.returncode:
         raise Failed(*_explained(wrong.decode(errors="replace")))
@@ -135,17 +129,6 @@ def keep(
         if (entry := json.loads(line)).get("message_type") == "summary"
     )
     return str(summary["snapshot_id"])[:8], size
-
-
-def _of_sender(store: str, said: str) -> tuple[str, str]:
-    for line in said.splitlines():
-        if line.startswith("{"):
-            answer: dict[str, Any] = json.loads(line)
-            return f"{store}: {answer['failed']}", str(answer.get("hint", ""))
-    return (
-        f"{store}: its host sent nothing: {last_words(said, 2)}",
-        "is the host up, and may it be reached on port 22?",
-    )
 
 
 def feed(repository: Repository, snapshot: str, store: str, command: Sequence[str]) -> dict[str, Any]:
@@ -170,7 +153,7 @@ def feed(repository: Repository, snapshot: str, store: str, command: Sequence[st
             f"snapshot {snapshot} cannot be read: {last_words(said, 2)}", "take the snapshot before it"
         )
     if taker.returncode:
-        raise Failed(*_of_sender(store, wrong.decode(errors="replace")))
+        raise Failed(*explained(store, wrong.decode(errors="replace")))
     return dict(json.loads(out))
 
 

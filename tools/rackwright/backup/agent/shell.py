@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Mapping, Sequence
+import syslog
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 CHUNK = 1 << 20
@@ -17,6 +20,29 @@ class Failed(Exception):  # noqa: N818 - reads as what happened
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+
+@contextmanager
+def in_words(program: str) -> Iterator[None]:
+    """Have whatever goes wrong told in one line; where in the program it happened goes to the journal.
+
+    Raises:
+        Failed: What the block raised.
+    """
+    try:
+        yield
+    except Failed:
+        raise
+    except Exception as error:
+        syslog.openlog(program)
+        for line in traceback.format_exception(error):
+            for part in line.splitlines():
+                syslog.syslog(syslog.LOG_ERR, part)
+        if isinstance(error, OSError) and error.strerror:
+            told = f"{error.filename or 'the system'}: {error.strerror}"
+        else:
+            told = f"{type(error).__name__}: {error}"
+        raise Failed(told, f"journalctl -t {program} on this host says where it happened") from error
 
 
 def run(

@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import sys
 from pathlib import Path
 from typing import Any
 
-from rackwright.backup.agent import files, gate, hold, identity, kill, postgres, qdrant, redis
-from rackwright.backup.agent.shell import Failed, as_user
+from rackwright.backup.agent import files, gate, given_up, hold, identity, kill, postgres, qdrant, redis
+from rackwright.backup.agent.sender import HELD
+from rackwright.backup.agent.shell import Failed, as_user, in_words
 
 SETTINGS = Path("/etc/rackwright/backup/store.json")
 SENDERS = {"redis": redis.send, "files": files.send, "qdrant": qdrant.send}
 RECEIVERS = {"redis": redis.receive, "files": files.receive, "qdrant": qdrant.receive}
 LONGEST_PAUSE = 300.0
+SEGMENT = re.compile(r"^[0-9A-F]{24}$")
 
 
 def main() -> None:
@@ -27,15 +30,16 @@ def main() -> None:
     given = os.environ.get("SSH_ORIGINAL_COMMAND")
     by_ssh = given is not None
     try:
-        _gently()
-        words = shlex.split(given) if given is not None else sys.argv[1:]
-        dispatch(words, by_ssh)
+        with in_words("rackwright-store"):
+            _gently()
+            words = shlex.split(given) if given is not None else sys.argv[1:]
+            dispatch(words, by_ssh)
     except Failed as error:
         print(json.dumps({"failed": error.message, "hint": error.hint}), file=sys.stderr)  # noqa: T201
         sys.exit(3)
 
 
-def dispatch(words: list[str], by_ssh: bool) -> None:  # noqa: C901 - a table of commands
+def dispatch(words: list[str], by_ssh: bool) -> None:  # noqa: C901, PLR0912 - a table of commands
     """Run one command.
 
     Raises:
@@ -48,13 +52,15 @@ def dispatch(words: list[str], by_ssh: bool) -> None:  # noqa: C901 - a table of
             store = store_of(name)
             if store["kind"] not in SENDERS:
                 raise Failed(f"{name} is of the kind {store['kind']}, which is no stream")
-            SENDERS[store["kind"]](store, sys.stdout.buffer)
+            SENDERS[store["kind"]](store, sys.stdout.buffer, _say_held)
         case ["receive", name]:
             store = store_of(name)
             _print(RECEIVERS[store["kind"]](store, sys.stdin.buffer))
         case ["hold", name]:
             hold.hold(name, LONGEST_PAUSE)
             hold.switch()
+        case ["based", name, segment] if SEGMENT.match(segment):
+            given_up.forget(store_of(name)["name"], segment)
         case ["facts", name]:
             _print(postgres.facts(store_of(name)))
         case ["restore", name] if not by_ssh:
@@ -91,6 +97,10 @@ def store_of(name: str) -> dict[str, Any]:
             raise Failed("this host has no cluster of PostgreSQL", "rackwright apply makes one")
         store |= found | {"unit": f"postgresql@{found['version']}-main.service"}
     return store
+
+
+def _say_held() -> None:
+    print(HELD, file=sys.stderr, flush=True)  # noqa: T201 - `sender.Sender` waits for it
 
 
 def _print(value: dict[str, Any]) -> None:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 import re
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from rackwright.backup.agent import lineage
 from rackwright.backup.agent.settings import Store
 from rackwright.backup.agent.shell import Failed, last_words, run
 
 FULL_DAYS = 7
 ARCHIVE_SECONDS = 90
-# A segment is 16 MB (the role makes clusters so): 256 of them have the same first number.
-_SEGMENTS = 0x100
 _SEGMENT = re.compile(r"^(?:[0-9A-F]{16}/)?([0-9A-F]{24})-[0-9a-f]{40}")
+_HISTORY = re.compile(r"^([0-9A-F]{8})\.history$")
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,8 @@ class Backup:
         kept: Bytes that it takes in the repository.
         wal: First and last segment of the log that it needs.
         needs: Labels of the backups that it builds on.
+        version: Major version of the server.
+        archive: Where its log is: a cluster that took another's place begins a new one.
     """
 
     label: str
@@ -42,6 +45,7 @@ class Backup:
     wal: tuple[str, str]
     needs: tuple[str, ...]
     version: str
+    archive: str = "17-1"
 
 
 def pgbackrest(store: Store, *words: str, check: bool = True) -> str:
@@ -103,6 +107,7 @@ def backups(store: Store) -> list[Backup]:
             wal=(entry["archive"]["start"], entry["archive"]["stop"]),
             needs=tuple(entry.get("reference") or ()),
             version=versions[entry["database"]["id"]],
+            archive=f"{versions[entry['database']['id']]}-{entry['database']['id']}",
         )
         for entry in stanza.get("backup", [])
         if not entry.get("error")
@@ -116,23 +121,46 @@ def kind_due(store: Store, now: float) -> str:
     return "diff" if full and now - full[-1] < FULL_DAYS * 86400 - 3600 else "full"
 
 
-def segments(store: Store) -> set[int]:
-    """Return the numbers of all segments of the log in the repository, whatever their timeline."""
-    listed = json.loads(pgbackrest(store, "repo-ls", f"archive/{store.stanza}", "--recurse", "--output=json"))
-    found = (re.search(r"([0-9A-F]{24})-[0-9a-f]{40}", name) for name in listed)
-    return {number(match.group(1)) for match in found if match}
+@dataclass(frozen=True)
+class Log:
+    """The log of a cluster in the repository.
+
+    Attributes:
+        segments: Their names.
+        began: When each timeline after the first began.
+    """
+
+    segments: frozenset[str]
+    began: Mapping[int, float]
 
 
-def number(segment: str) -> int:
-    """Return the place of a segment in the log."""
-    return int(segment[8:16], 16) * _SEGMENTS + int(segment[16:24], 16)
+def log(store: Store, archive: str) -> Log:
+    """Return what the repository has of a cluster's log.
+
+    Args:
+        store: The cluster.
+        archive: Which of its lives (`Backup.archive`).
+    """
+    place = f"archive/{store.stanza}/{archive}"
+    listed = json.loads(pgbackrest(store, "repo-ls", place, "--recurse", "--output=json"))
+    segments = (_SEGMENT.match(path) for path in listed)
+    histories = {path: _HISTORY.match(path) for path in listed}
+    return Log(
+        frozenset(match.group(1) for match in segments if match),
+        {
+            int(match.group(1), 16): float(listed[path]["time"])
+            for path, match in histories.items()
+            if match is not None
+        },
+    )
 
 
-def gap(held: set[int], first: str, last: str | None) -> int | None:
-    """Return the number of the first segment that is missing between two, or to the end; None for none."""
-    start = number(first)
-    end = number(last) if last else max(held, default=start)
-    return next((place for place in range(start, end + 1) if place not in held), None)
+def line_to(store: Store, archive: str, timeline: int) -> tuple[lineage.Span, ...]:
+    """Return the line that leads to a timeline."""
+    if timeline == lineage.FIRST:
+        return lineage.spans(timeline, "")
+    place = f"archive/{store.stanza}/{archive}/{timeline:08X}.history"
+    return lineage.spans(timeline, pgbackrest(store, "repo-get", place))
 
 
 def await_segment(store: Store, segment: str) -> None:
