@@ -117,7 +117,7 @@ def test_a_damaged_byte_among_the_files_is_found(machines: Machines, keeper: Ask
 
 
 def test_a_moment_between_two_commits(sql: Sql, cli: Cli) -> None:
-    sql("CREATE TABLE moments (n int)", "INSERT INTO moments VALUES (1)")
+    sql("DROP TABLE IF EXISTS moments", "CREATE TABLE moments (n int)", "INSERT INTO moments VALUES (1)")
     time.sleep(1.1)
     moment = datetime.now(UTC).isoformat()
     time.sleep(1.1)
@@ -155,7 +155,7 @@ def test_a_restore_leaves_no_settings_of_its_own(machines: Machines, sql: Sql) -
 
 
 def test_what_a_restore_left_behind_can_be_had_back(sql: Sql, cli: Cli) -> None:
-    sql("CREATE TABLE turns (n int)", "INSERT INTO turns VALUES (1)")
+    sql("DROP TABLE IF EXISTS turns", "CREATE TABLE turns (n int)", "INSERT INTO turns VALUES (1)")
     time.sleep(1.1)
     first = datetime.now(UTC).isoformat()
     time.sleep(1.1)
@@ -211,7 +211,15 @@ def test_what_does_not_fit_the_host_is_refused(keeper: Ask, facts: dict[str, Any
     assert told in keeper("plan", "--to", "latest", "data1/postgresql", data=given)["failed"]
 
 
-def test_a_missing_segment_is_refused(machines: Machines, keeper: Ask, kept: list[dict[str, Any]]) -> None:
+def test_a_missing_segment_is_refused(
+    machines: Machines, sql: Sql, keeper: Ask, kept: list[dict[str, Any]]
+) -> None:
+    for _ in range(3):
+        sql("SELECT pg_logical_emit_message(true, 'test', 'x')", "SELECT pg_switch_wal()")
+    ends = time.monotonic() + 60
+    while sql("SELECT count(*) FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready'") != "0":
+        assert time.monotonic() < ends
+        time.sleep(1)
     found = f"find {REPOSITORY}/pgbackrest/archive/data1 -name '*.zst'"
     needed = f"{found} | grep -v history | sort | tail -2 | head -1"
     segment = machines.inside("ops1", needed)

@@ -48,14 +48,14 @@ def test_a_small_site_has_everything_on_one_host(answers_of: Build) -> None:
     layout = lay_out(answers_of())
     (host,) = layout.hosts
     # One model server needs no route before it.
-    assert (host.zone, set(host.groups)) == ("dmz", set(PLACES) - BY_WISH - {"model_route"})
+    assert (host.zone, set(host.groups)) == ("dmz", set(PLACES) - BY_WISH - {"model_route", "backup"})
     assert layout.zones == {"dmz": "10.20.0.0/24"}
 
 
 def test_a_medium_site_has_a_primary_and_a_standby_that_watches_it(answers_of: Build) -> None:
     layout = lay_out(answers_of(size="medium", hosts=hosts("one 10.20.0.11", "two 10.20.0.12")))
     assert [host.zone for host in layout.hosts] == ["dmz", "ops"]
-    assert layout.hosts[1].groups == ("container_hosts", "monitoring")
+    assert layout.hosts[1].groups == ("container_hosts", "monitoring", "backup")
     assert layout.zones == {"dmz": "10.20.0.8/30", "ops": "10.20.0.12/30"}
 
 
@@ -69,7 +69,7 @@ def test_a_large_site_without_a_scan_serves_models_beside_the_first_app_host(ans
         "gpu2": ("container_hosts", "inference"),
         "data1": ("postgresql", "redis"),
         "data2": (),
-        "ops1": ("monitoring",),
+        "ops1": ("monitoring", "backup"),
     }
 
 

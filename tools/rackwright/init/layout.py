@@ -23,7 +23,7 @@ PLACES: Mapping[str, str] = {
     "backup": "ops",
 }
 # On hosts whose answer names them, and on no others.
-BY_WISH = frozenset({"vector_store", "backup"})
+BY_WISH = frozenset({"vector_store"})
 # What the hosts of a group are for, in the site's own files.
 PURPOSES: Mapping[str, str] = {
     "edge": "HTTPS: the only hosts that people reach",
@@ -166,7 +166,8 @@ def _groups(
         return tuple(group for group in PLACES if group in host.groups)
     usual = [group for group in PLACES if group not in BY_WISH]
     if answers.size == "small":
-        return tuple(group for group in usual if group != "model_route")
+        # A backup on the host that it is of is lost with it.
+        return tuple(group for group in usual if group not in {"model_route", "backup"})
     if answers.size == "medium":
         primary = host.name == answers.hosts[0].name
         # The standby watches the primary and can run containers; nothing calls it from the DMZ.
@@ -174,9 +175,9 @@ def _groups(
             group
             for group in usual
             if (
-                group not in {"monitoring", "model_route"}
+                group not in {"monitoring", "backup", "model_route"}
                 if primary
-                else group in {"monitoring", "container_hosts"}
+                else group in {"monitoring", "backup", "container_hosts"}
             )
         )
     zone = zones[host.name]
@@ -186,8 +187,8 @@ def _groups(
 
 def _runs(group: str, host: HostAnswer, beside: Sequence[str], gpu_hosts: frozenset[str]) -> bool:
     """Tell whether a group of the host's zone is on this host, and not on the others of the zone alone."""
-    if group in {"postgresql", "redis"}:
-        # Without replication a second database would be another, empty one.
+    if group in {"postgresql", "redis", "backup"}:
+        # Without replication a second database would be another, empty one; backups are in one place.
         return host.name == beside[0]
     models = [name for name in beside if name in gpu_hosts] or list(beside[1:]) or list(beside)
     if group in {"inference", "container_hosts"}:

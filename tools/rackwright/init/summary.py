@@ -41,6 +41,14 @@ def show_draft(console: Console, answers: Answers, draft: Draft) -> None:
                 style="yellow",
             )
         )
+    if draft.layout.members("postgresql") and not draft.layout.members("backup"):
+        console.print(
+            Text(
+                "No backups: they need a host of their own, in the zone ops (group `backup`); on the host that"
+                " they are of they would be lost with it.",
+                style="yellow",
+            )
+        )
     if not answers.package_proxy:
         console.print(
             Text("No package proxy: hosts can install nothing once the firewall stands.", style="yellow")
