@@ -44,7 +44,7 @@ def show_draft(console: Console, answers: Answers, draft: Draft) -> None:
     if draft.layout.members("postgresql") and not draft.layout.members("backup"):
         console.print(
             Text(
-                "No backups: they need a host of their own, in the zone ops (group `backup`); on the host that"
+                "No backups: they need a host of their own in the zone ops (group `backup`); on the host that"
                 " they are of they would be lost with it.",
                 style="yellow",
             )
