@@ -60,6 +60,7 @@ options:
         default: root
       addresses: {description: IP addresses it is for., type: list, elements: str, default: []}
       names: {description: Host names it is for., type: list, elements: str, required: true}
+      client: {description: Whether it is for a client of others as well., type: bool, default: false}
       certificate: {description: The signed certificate (PEM) for the key of the call before., type: str}
 attributes:
   check_mode: {support: full}
@@ -98,6 +99,7 @@ _ENTRY = {
     "group": {"type": "str", "default": "root"},
     "addresses": {"type": "list", "elements": "str", "default": []},
     "names": {"type": "list", "elements": "str", "required": True},
+    "client": {"type": "bool", "default": False},
     "certificate": {"type": "str"},
 }
 _SPEC = {

@@ -47,6 +47,9 @@ options:
       status: {description: Status that proves health., type: int, default: 200}
       contains: {description: Text that the page must have., type: str}
       host: {description: Name for the request and the certificate; without it the address., type: str}
+      client_certificate:
+        description: Service of this host whose certificate is shown (https); the server asks callers for one.
+        type: str
       unit: {description: Systemd unit that must be active as well., type: str}
       container: {description: Container that must run and be healthy as well., type: str}
       model: {description: Model of an engine that must make a token as well (http)., type: str}
@@ -114,6 +117,7 @@ checks:
 """
 
 CHECK = {
+    "client_certificate": {"type": "str"},
     "service": {"type": "str", "required": True},
     "kind": {"type": "str", "required": True, "choices": [*KINDS, "unit"]},
     "address": {"type": "str"},

@@ -37,6 +37,7 @@ class Entry:
     group: str
     addresses: frozenset[str]
     names: frozenset[str]
+    client: bool = False
     certificate: str | None = None
 
     @classmethod
@@ -48,6 +49,7 @@ class Entry:
             group=item["group"],
             addresses=frozenset(str(ipaddress.ip_address(address)) for address in item["addresses"]),
             names=frozenset(item["names"]),
+            client=bool(item.get("client")),
             certificate=item.get("certificate"),
         )
 
@@ -142,8 +144,9 @@ class Certificates:
             return "there is none", None
         try:
             text = _openssl(
-                "x509", "-in", str(certificate), "-noout", "-enddate", "-pubkey", "-ext", "subjectAltName"
-            )
+                "x509", "-in", str(certificate), "-noout", "-enddate", "-pubkey",
+                "-ext", "subjectAltName,extendedKeyUsage",
+            )  # fmt: skip
             end = int(ssl.cert_time_to_seconds(text.partition("notAfter=")[2].splitlines()[0]))
         except (CertificateError, ValueError, IndexError):
             return "the certificate is not readable", None
@@ -166,6 +169,8 @@ class Certificates:
         addresses = frozenset(str(ipaddress.ip_address(address)) for address in found)
         if (addresses, frozenset(re.findall(r"DNS:([^,\s]+)", text))) != (entry.addresses, entry.names):
             return "its addresses or names are others"
+        if ("TLS Web Client Authentication" in text) != entry.client:
+            return "it is to be for a client as well" if entry.client else "it is to be for a server alone"
         return "" if self._issued_by_ca(certificate) else "its issuer is another"
 
     def _issued_by_ca(self, certificate: Path) -> bool:

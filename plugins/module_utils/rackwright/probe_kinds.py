@@ -68,6 +68,9 @@ def secure(connection: socket.socket, check: dict[str, Any], context: Context) -
         connection.close()
         raise ProbeError(f"{context.ca_path} is missing: nothing to verify the certificate with")
     trust = ssl.create_default_context(cafile=context.ca_path)
+    if shown := check.get("client_certificate"):
+        directory = Path(context.ca_path).parent / shown
+        trust.load_cert_chain(directory / "cert.pem", directory / "key.pem")
     # Who signed it need not be known here: the edge must serve the very certificate that it was given, for
     # the name asked for, and in time.
     if check.get("host") and context.edge_certificate and Path(context.edge_certificate).is_file():

@@ -4,8 +4,9 @@ from typing import Any
 import pytest
 
 from rackwright.catalogue.findings import FindingsError
+from rackwright.catalogue.health import HttpHealth
 from rackwright.catalogue.load import load_catalogue
-from rackwright.catalogue.model import HttpHealth, Nothing, PostgresqlState
+from rackwright.catalogue.model import Exported, PostgresqlState
 
 Services = dict[str, Any]
 
@@ -16,7 +17,8 @@ def test_the_projects_catalogue_is_sound(services: Services, zone_policy: Servic
     postgresql = catalogue.services["postgresql"]
     assert postgresql.ports["sql"].port == 5432
     assert postgresql.state == PostgresqlState(kind="postgresql", databases=("ai_platform",))
-    assert isinstance(postgresql.metrics, Nothing)
+    assert postgresql.metrics == Exported(exporter="postgres_exporter")
+    assert catalogue.told_of_by["postgres_exporter"] == ("postgresql",)
     assert isinstance(catalogue.services["nginx"].health, HttpHealth)
     assert catalogue.zone_policy["dmz"].reached_from_outside
 

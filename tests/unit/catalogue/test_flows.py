@@ -33,7 +33,13 @@ def test_flows_of_the_platform(site: Site) -> None:
         ("ops1", "app1", 8080),
         ("ops1", "app1", 9091),
         *(("management", host, 22) for host in site.hosts),
-        *(("ops1", host, 9100) for host in site.hosts),
+        # Who watches asks every host, and the edge as a user does.
+        *(("ops1", host, port) for host in site.hosts for port in (9100, 9115, 9256)),
+        ("ops1", "edge1", 9113),
+        ("ops1", "edge1", 443),
+        ("ops1", "data1", 9187),
+        ("ops1", "data1", 9121),
+        *(("ops1", "ops1", port) for port in (9090, 9093, 9094)),
     }
 
 
@@ -115,9 +121,11 @@ def test_probe_matrix(site: Site) -> None:
         ("app1", "data1", 6379),
         ("ops1", "app1", 8080),
         ("ops1", "app1", 9091),
-        ("ops1", "edge1", 9100),
-        ("ops1", "app1", 9100),
-        ("ops1", "data1", 9100),
+        *(("ops1", host, port) for host in ("edge1", "app1", "data1") for port in (9100, 9115, 9256)),
+        ("ops1", "edge1", 9113),
+        ("ops1", "edge1", 443),
+        ("ops1", "data1", 9187),
+        ("ops1", "data1", 9121),
     }
     # Also the ports of services that this site does not run, further instances' among them.
     ports = {port.port for service in site.catalogue.services.values() for port in service.ports.values()}

@@ -17,8 +17,16 @@ def test_plan_of_a_data_host(make_site: MakeSite) -> None:
     assert plan["site"] == "test"
     assert plan["domain"] == "test.example"
     assert (plan["host"], plan["zone"], plan["address"]) == ("data1", "data", "10.0.30.11")
-    assert plan["services"] == ["sshd", "node_exporter", "postgresql", "redis"]
-    assert plan["roles"] == ["base", "firewall", "tls", "hardening", "node_exporter", "postgresql", "redis"]
+    exporters = ["process_exporter", "blackbox_exporter", "postgres_exporter", "redis_exporter"]
+    assert plan["services"] == ["sshd", "node_exporter", "host_metrics", *exporters, "postgresql", "redis"]
+    assert plan["roles"] == [
+        *("base", "firewall", "tls", "hardening", "node_exporter", "exporters", "postgresql", "redis")
+    ]
+    assert plan["packages"] == [
+        *("prometheus-blackbox-exporter", "prometheus-postgres-exporter", "prometheus-process-exporter"),
+        "prometheus-redis-exporter",
+    ]
+    assert set(plan["exporters"]) == set(exporters)
     assert set(plan["addresses"]) == {"edge1", "app1", "data1", "ops1"}
     assert plan["listen"]["postgresql"] == {"sql": {"address": "10.0.30.11", "port": 5432}}
     assert "app" not in plan["listen"]
@@ -71,7 +79,10 @@ def test_the_budget_stays_within_the_machine(site: Site) -> None:
 
 def test_plan_of_the_edge(site: Site) -> None:
     plan = host_plan(site, "edge1", MACHINE)
-    assert plan["callers"]["nginx"]["https"] == [{"host": "any", "cidr": "0.0.0.0/0"}]
+    assert plan["callers"]["nginx"]["https"] == [
+        {"host": "any", "cidr": "0.0.0.0/0"},
+        {"host": "ops1", "cidr": "10.0.40.11/32"},
+    ]
     certificate = next(entry for entry in plan["certificates"] if entry["service"] == "nginx")
     assert certificate["names"] == [
         "edge1",
@@ -129,7 +140,10 @@ def test_ipv6(make_site: MakeSite) -> None:
     site = make_site(
         addresses=addresses, zones=zones, groups={"outside": []}, management_sources=["fd00:99::/64"]
     )
-    assert host_plan(site, "edge1", MACHINE)["callers"]["nginx"]["https"] == [{"host": "any", "cidr": "::/0"}]
+    assert host_plan(site, "edge1", MACHINE)["callers"]["nginx"]["https"] == [
+        {"host": "any", "cidr": "::/0"},
+        {"host": "ops1", "cidr": "fd00:40::11/128"},
+    ]
     assert host_plan(site, "data1", MACHINE)["callers"]["redis"]["tls"] == [
         {"host": "app1", "cidr": "fd00:20::11/128"}
     ]

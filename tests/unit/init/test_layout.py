@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from rackwright.catalogue.findings import FindingsError
-from rackwright.catalogue.site import BACKED_UP
+from rackwright.catalogue.site import BACKED_UP, MONITORED
 from rackwright.init.answers import Answers, parse_answers
 from rackwright.init.layout import BY_WISH, PLACES, PURPOSES, ZONES, lay_out
 from rackwright.init.render import _project
@@ -37,7 +37,11 @@ LARGE = hosts(
 
 
 def test_every_group_of_the_catalogue_has_a_place() -> None:
-    groups = {service["group"] for service in _project("services").values()} - {"platform", BACKED_UP}
+    groups = {service["group"] for service in _project("services").values()} - {
+        "platform",
+        BACKED_UP,
+        MONITORED,
+    }
     assert groups <= set(PLACES), "say in init/layout.py in which zone the group's hosts stand"
     assert set(PURPOSES) == set(PLACES)
     assert set(PLACES.values()) <= set(_project("zones", "zone_policy"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -12,16 +13,17 @@ from pydantic import TypeAdapter, ValidationError
 from rackwright.catalogue.choices import CHOICES
 from rackwright.catalogue.edge import called_by_edge
 from rackwright.catalogue.findings import Finding, FindingsError, short
+from rackwright.catalogue.health import HttpHealth, JobsHealth, UnitHealth
 from rackwright.catalogue.inference import API, VARIABLE
 from rackwright.catalogue.model import (
     Caller,
-    HttpHealth,
-    JobsHealth,
+    Certificate,
+    Exported,
     Metrics,
     Port,
     QdrantState,
     Service,
-    UnitHealth,
+    SharedCertificate,
     ZonePolicy,
 )
 
@@ -48,6 +50,15 @@ class Catalogue:
 
     services: Mapping[str, Service]
     zone_policy: Mapping[str, ZonePolicy]
+
+    @cached_property
+    def told_of_by(self) -> Mapping[str, tuple[str, ...]]:
+        """Exporter -> the services that it tells of."""
+        found: dict[str, list[str]] = {}
+        for name, service in self.services.items():
+            if isinstance(service.metrics, Exported):
+                found.setdefault(service.metrics.exporter, []).append(name)
+        return {name: tuple(services) for name, services in found.items()}
 
     def selectable(self, variable: str) -> list[str]:
         """Return the values of a variable that select a service."""
@@ -166,8 +177,32 @@ def _service_findings(services: Mapping[str, Service]) -> Iterator[Finding]:
                     "it must name one of the service's ports",
                     _ports_hint(service),
                 )
+        yield from _reference_findings(at, service, services)
         yield from _selection_findings(at, service)
         yield from _port_findings(at, service, services)
+
+
+def _reference_findings(at: str, service: Service, services: Mapping[str, Service]) -> Iterator[Finding]:
+    """Find an exporter, or a certificate's holder, that is none."""
+    if isinstance(service.metrics, Exported):
+        exporter = services.get(service.metrics.exporter)
+        if exporter is None or not isinstance(exporter.metrics, Metrics):
+            yield Finding(
+                f"{at}.metrics.exporter",
+                service.metrics.exporter,
+                "it must name a service of the catalogue that is scraped itself",
+                "the services that are scraped: "
+                + ", ".join(name for name, other in services.items() if isinstance(other.metrics, Metrics)),
+            )
+    if isinstance(service.certificate, SharedCertificate):
+        holder = services.get(service.certificate.of)
+        if holder is None or not isinstance(holder.certificate, Certificate):
+            yield Finding(
+                f"{at}.certificate.of",
+                service.certificate.of,
+                "it must name a service of the catalogue with a certificate of its own",
+                "write `{owner: …, group: …}` for one of its own",
+            )
 
 
 def _selection_findings(at: str, service: Service) -> Iterator[Finding]:

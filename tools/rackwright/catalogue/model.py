@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Discriminator, Field, Tag
 
+from rackwright.catalogue.health import Health
 from rackwright.catalogue.route import STRICT, EdgeRoute, Name, Path, PortNumber
 
 CallerText = Annotated[str, Field(pattern=r"^(any|management|(group|service):[a-z][a-z0-9_]*)$")]
@@ -63,69 +64,22 @@ class Nothing:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TcpHealth:
-    """Healthy when the port accepts a connection."""
-
-    __pydantic_config__: ClassVar = STRICT
-    kind: Literal["tcp"]
-    port: Name
-
-
-@dataclass(frozen=True, kw_only=True)
-class HttpHealth:
-    """Healthy when the path answers with the status, and with the text when one is named.
-
-    `host` is the site's name that the request is for (`api` means api.<domain>).
-    """
-
-    __pydantic_config__: ClassVar = STRICT
-    kind: Literal["http", "https"]
-    port: Name
-    path: Path
-    status: Annotated[int, Field(ge=100, le=599)] = 200
-    contains: str | None = None
-    host: Name | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class StoreHealth:
-    """Healthy when the store answers a question in its own protocol."""
-
-    __pydantic_config__: ClassVar = STRICT
-    kind: Literal["postgresql", "redis"]
-    port: Name
-
-
-@dataclass(frozen=True, kw_only=True)
-class UnitHealth:
-    """Healthy when the systemd unit is active; for what has no port."""
-
-    __pydantic_config__: ClassVar = STRICT
-    kind: Literal["unit"]
-    unit: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class JobsHealth:
-    """Healthy when the host's jobs of these kinds ended well and none is overdue."""
-
-    __pydantic_config__: ClassVar = STRICT
-    kind: Literal["jobs"]
-    actions: tuple[Name, ...]
-
-
-HealthKinds = TcpHealth | HttpHealth | StoreHealth | UnitHealth | JobsHealth
-Health = Annotated[HealthKinds, Field(discriminator="kind")]
-
-
-@dataclass(frozen=True, kw_only=True)
 class Metrics:
-    """Where Prometheus scrapes the service."""
+    """Where Prometheus scrapes the service, and which secret it shows as a bearer token, if one is wanted."""
 
     __pydantic_config__: ClassVar = STRICT
     port: Name
     path: Path
     scheme: Literal["http", "https"]
+    bearer: Name | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exported:
+    """The numbers of this service are those of another one: its exporter, which runs beside it."""
+
+    __pydantic_config__: ClassVar = STRICT
+    exporter: Name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,12 +152,25 @@ class QdrantState:
 
 @dataclass(frozen=True, kw_only=True)
 class Certificate:
-    """Who owns the service's key on the host; `names: edge` adds the site's public names."""
+    """Who owns the service's key on the host.
+
+    `names: edge` adds the site's public names; with `client` it is shown to servers, too, who so know the
+    caller.
+    """
 
     __pydantic_config__: ClassVar = STRICT
     owner: str
     group: str
     names: Literal["edge"] | None = None
+    client: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class SharedCertificate:
+    """The certificate of another service of the same host, which runs as the same account."""
+
+    __pydantic_config__: ClassVar = STRICT
+    of: Name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -218,7 +185,7 @@ class MemoryShare:
 def _shape(value: Any) -> str:  # noqa: ANN401 - pydantic hands over whatever YAML said
     """Tell which alternative a value means by the keys that it has."""
     if isinstance(value, Mapping):
-        for key in ("none", "journal", "file", "container"):
+        for key in ("none", "journal", "file", "container", "exporter", "of"):
             if key in value:
                 return f"~{key}"
     return "~data"
@@ -237,7 +204,15 @@ Log = Annotated[
     Discriminator(_log_shape),
 ]
 Logs = Annotated[Annotated[Nothing, Tag("~none")] | Annotated[tuple[Log, ...], Tag("~data")], NoneOr]
-MetricsOrNone = Annotated[Annotated[Nothing, Tag("~none")] | Annotated[Metrics, Tag("~data")], NoneOr]
+MetricsOrNone = Annotated[
+    Annotated[Nothing, Tag("~none")]
+    | Annotated[Exported, Tag("~exporter")]
+    | Annotated[Metrics, Tag("~data")],
+    NoneOr,
+]
+AnyCertificate = Annotated[
+    Annotated[SharedCertificate, Tag("~of")] | Annotated[Certificate, Tag("~data")], NoneOr
+]
 StateKinds = Annotated[PostgresqlState | RedisState | FilesState | QdrantState, Field(discriminator="kind")]
 StateOrNone = Annotated[Annotated[Nothing, Tag("~none")] | Annotated[StateKinds, Tag("~data")], NoneOr]
 
@@ -252,13 +227,14 @@ class Service:
         role: The role that installs it.
         ports: By name; empty for what does not listen.
         health: How it is asked whether it works.
-        metrics: Where it is scraped, or none with the reason.
+        metrics: Where it is scraped, which exporter tells of it, or none with the reason.
         logs: Where its logs are, or none with the reason.
         state: What a backup must hold, or none with the reason.
         unit: Its systemd unit, or
         container: its container.
         memory: Its share of the host; without it it lives in the system's reserve.
         certificate: Whether and for whom it has a key and a certificate.
+        packages: What of the distribution it needs beside its role's own packages.
         when: It runs on those hosts of its group where each of these variables has this value; without
             it on all of them. `inference_engine` is a host's own, what `choices` names is the site's.
         edge: What of the public sites the edge passes to it.
@@ -276,7 +252,8 @@ class Service:
     unit: str | None = None
     container: str | None = None
     memory: MemoryShare | None = None
-    certificate: Certificate | None = None
+    certificate: AnyCertificate | None = None
+    packages: tuple[str, ...] = ()
     when: dict[Name, Name] = field(default_factory=dict)
     edge: tuple[EdgeRoute, ...] = ()
 

@@ -4,17 +4,8 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from rackwright.catalogue.model import (
-    FilesState,
-    HttpHealth,
-    JobsHealth,
-    Metrics,
-    PostgresqlState,
-    QdrantState,
-    RedisState,
-    Service,
-    UnitHealth,
-)
+from rackwright.catalogue.health import HttpHealth, JobsHealth, UnitHealth
+from rackwright.catalogue.model import FilesState, Metrics, PostgresqlState, QdrantState, RedisState, Service
 from rackwright.catalogue.site import Site
 
 

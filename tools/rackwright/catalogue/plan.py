@@ -12,8 +12,10 @@ from rackwright.catalogue.choices import CHOICES
 from rackwright.catalogue.edge import EDGE_NAMES, edge_routes
 from rackwright.catalogue.egress import beside, confined, out, outbound_site, proxy_endpoint
 from rackwright.catalogue.flows import ANY, MANAGEMENT, Flow, flows, source_cidrs
+from rackwright.catalogue.health import HttpHealth, JobsHealth, UnitHealth
 from rackwright.catalogue.inference import API, GROUP, VARIABLE, api_port
-from rackwright.catalogue.model import HttpHealth, JobsHealth, Service, UnitHealth
+from rackwright.catalogue.model import Certificate, Service, SharedCertificate
+from rackwright.catalogue.scrape import exporters, scrape_plan, watched
 from rackwright.catalogue.site import Site, SiteHost
 from rackwright.errors import RackwrightError
 from rackwright.sizing.intent import Intent
@@ -58,6 +60,7 @@ def host_plan(
     services = site.services_of(host)
     all_flows = flows(site)
     sizing = size_host_or_explain(request_of(site, host, machine, intent, options))
+    health = [entry for name, service in services.items() for entry in _all_health(site, here, name, service)]
     return {
         "site": site.name,
         "domain": site.domain,
@@ -66,6 +69,7 @@ def host_plan(
         "address": here.address,
         "services": list(services),
         "roles": list(dict.fromkeys((*COMMON_ROLES, *(service.role for service in services.values())))),
+        "packages": sorted({package for service in services.values() for package in service.packages}),
         "addresses": {name: other.address for name, other in site.hosts.items()},
         "listen": {
             name: {
@@ -94,17 +98,19 @@ def host_plan(
                 "group": service.certificate.group,
                 "addresses": [here.address],
                 "names": _certificate_names(site, here, name, service),
+                **({"client": True} if service.certificate.client else {}),
             }
             for name, service in services.items()
-            if service.certificate is not None
+            if isinstance(service.certificate, Certificate)
         ],
         "retention": dict(intent.retention) if intent is not None else {},
         "budget": sizing.budget_dict(),
         "settings": sizing.settings_dict(),
         "backup": backup_plan(site, host),
-        "health": [
-            entry for name, service in services.items() for entry in _all_health(site, here, name, service)
-        ],
+        "exporters": exporters(services, here.address),
+        "scrape": scrape_plan(site, host, (intent or Intent()).tier),
+        "health": health,
+        "watched": watched(health),
     }
 
 
@@ -207,7 +213,7 @@ def _outbound_flows(site: Site, here: SiteHost, all_flows: Sequence[Flow]) -> li
 
 def _certificate_names(site: Site, here: SiteHost, name: str, service: Service) -> list[str]:
     names = [here.name, f"{here.name}.{site.domain}"]
-    if service.certificate is not None and service.certificate.names == "edge":
+    if isinstance(service.certificate, Certificate) and service.certificate.names == "edge":
         return [*names, *(f"{label}.{site.domain}" for label in EDGE_NAMES)]
     # An underscore is no letter of a host name (RFC 952), and TLS clients refuse it.
     return [*names, f"{name.replace('_', '-')}.{site.domain}"]
@@ -246,8 +252,18 @@ def _health(site: Site, here: SiteHost, name: str, service: Service) -> Plan:
         entry |= {key: rest[key] for key in ("path", "status", "contains") if rest[key] is not None}
         if health.host is not None:
             entry["host"] = f"{health.host}.{site.domain}"
+        if (holder := _shown_by(site, name)) and health.kind == "https":
+            entry["client_certificate"] = holder
     if service.unit is not None:
         entry["unit"] = service.unit
     if service.container is not None:
         entry["container"] = service.container
     return entry
+
+
+def _shown_by(site: Site, name: str) -> str | None:
+    """Return the service by whose certificate this host may ask as callers do; None when anybody may."""
+    certificate = site.catalogue.services[name].certificate
+    if isinstance(certificate, SharedCertificate):
+        return _shown_by(site, certificate.of) and certificate.of
+    return name if certificate is not None and certificate.client else None

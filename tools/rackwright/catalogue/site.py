@@ -17,6 +17,9 @@ ZONE_PREFIX = "zone_"
 # The group of backup hosts, and the one that follows from it: the hosts whose services have state.
 BACKUP = "backup"
 BACKED_UP = "backed_up"
+# The group of the hosts that watch, and the one that follows from it: all hosts of a site that is watched.
+MONITORING = "monitoring"
+MONITORED = "monitored"
 _NOT_SAID = Serving()
 
 
@@ -74,7 +77,7 @@ class Site:
         """Return the hosts of the platform that run a service, in the inventory's order."""
         found = self.catalogue.services[service]
         hosts = self.group_hosts(found.group)
-        return tuple(host for host in hosts if found.selected(self.values_of(host.name)))
+        return tuple(host for host in hosts if self._runs(service, host.name))
 
     def served_by(self, host: str) -> Serving:
         """Return what a host of the group `inference` serves."""
@@ -91,11 +94,15 @@ class Site:
 
     def services_of(self, host: str) -> dict[str, Service]:
         """Return the services that a host runs, by name, in the catalogue's order."""
-        return {
-            name: service
-            for name, service in self.catalogue.services.items()
-            if host in self.groups.get(service.group, ()) and service.selected(self.values_of(host))
-        }
+        return {name: service for name, service in self.catalogue.services.items() if self._runs(name, host)}
+
+    def _runs(self, service: str, host: str) -> bool:
+        """Tell whether a host runs a service; an exporter runs where something is that it tells of."""
+        found = self.catalogue.services[service]
+        if host not in self.groups.get(found.group, ()) or not found.selected(self.values_of(host)):
+            return False
+        about = self.catalogue.told_of_by.get(service, ())
+        return not about or any(self._runs(other, host) for other in about)
 
 
 def place(
@@ -179,7 +186,8 @@ def place(
         serving=serving or {},
         choices=choices or {},
     )
-    return replace(site, groups={**groups, BACKED_UP: _stateful(site)})
+    watched = list(hosts) if site.group_hosts(MONITORING) else []
+    return replace(site, groups={**groups, BACKED_UP: _stateful(site), MONITORED: watched})
 
 
 def _stateful(site: Site) -> list[str]:

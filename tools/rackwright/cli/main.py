@@ -21,6 +21,7 @@ COMMANDS: dict[str, str] = {
     "docs": "rackwright.cli.docs:docs",
     "services": "rackwright.cli.services:services",
     "topology": "rackwright.cli.topology:topology",
+    "alerts": "rackwright.cli.alerts:command",
     "apply": "rackwright.cli.apply:command",
     "preflight": "rackwright.cli.preflight:command",
     "gpu": "rackwright.cli.gpu:gpu_group",

@@ -14,7 +14,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import NameOID
 
 from rackwright.errors import RackwrightError
 from rackwright.pki.request import RequestedCertificate, checked_request
@@ -134,7 +134,7 @@ class Authority:
             .not_valid_after(min(now + timedelta(days=days), issuer.not_valid_after_utc))
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_usage(digital_signature=True), critical=True)
-            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+            .add_extension(x509.ExtendedKeyUsage(wanted.purposes), critical=False)
             .add_extension(
                 x509.SubjectAlternativeName([*names, *map(x509.DNSName, wanted.names)]), critical=False
             )

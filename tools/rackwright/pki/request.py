@@ -8,6 +8,7 @@ from typing import Annotated
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from rackwright.errors import RackwrightError
@@ -36,6 +37,7 @@ class RequestedCertificate(BaseModel):
         group: Group that may read the key; or its number, for a container.
         addresses: IP addresses in the certificate.
         names: Host names in the certificate; the first is its common name.
+        client: Whether it is also for the service as a client of others.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -45,12 +47,19 @@ class RequestedCertificate(BaseModel):
     group: str = Field(default="root", pattern=r"^([a-z_][a-z0-9_-]*|[1-9][0-9]*)$")
     addresses: tuple[Annotated[str, AfterValidator(_address)], ...] = ()
     names: tuple[Annotated[str, AfterValidator(_host_name)], ...] = Field(min_length=1)
+    client: bool = False
 
     @property
     def common_name(self) -> str:
         """Return the subject's name: the first host name that fits, which is at most 64 characters."""
         fitting = (name for name in self.names if len(name) <= _LONGEST_COMMON_NAME)
         return next(fitting, self.service)
+
+    @property
+    def purposes(self) -> list[x509.ObjectIdentifier]:
+        """Return what the certificate may be shown for: as a server and, where asked for, as a client."""
+        further = [ExtendedKeyUsageOID.CLIENT_AUTH] if self.client else []
+        return [ExtendedKeyUsageOID.SERVER_AUTH, *further]
 
 
 def checked_request(csr_pem: str, wanted: RequestedCertificate) -> x509.CertificateSigningRequest:

@@ -1,0 +1,1 @@
+"""What is judged to be wrong with a site, and who is told."""

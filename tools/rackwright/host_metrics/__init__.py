@@ -1,0 +1,1 @@
+"""Our own metrics of a host: a program that runs there, of the standard library alone (Python 3.10)."""
