@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
 
 from rackwright.remote.resident import ResidentModules
+from rackwright.sources.site import site_sources
 
 SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 BLOCK = 1 << 20
@@ -20,8 +22,13 @@ def is_url(source: str) -> bool:
     return source.startswith(("http://", "https://"))
 
 
-def checked(items: object) -> list[dict[str, Any]]:
-    """Refuse what cannot be right before any host is asked.
+def checked(items: object, sources: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+    """Refuse what cannot be right before any host is asked, and say where each file comes from.
+
+    Args:
+        items: Of the task.
+        sources: The site's (docs/sources.md): with a store of files, a host fetches there what has a URL, and
+            what the control node does not have.
 
     Raises:
         AnsibleActionFail: With the item, the value, the rule and what to write instead.
@@ -43,6 +50,8 @@ def checked(items: object) -> list[dict[str, Any]]:
             )
         source = str(item["source"])
         entry = dict(item)
+        entry |= _instead(source, str(item["sha256"]).lower(), sources or {})
+        source = str(entry["source"])
         if not is_url(source):
             path = Path(source)
             if not path.is_absolute() or not path.is_file():
@@ -53,6 +62,15 @@ def checked(items: object) -> list[dict[str, Any]]:
             entry["size"] = path.stat().st_size
         result.append(entry)
     return result
+
+
+def _instead(source: str, sha256: str, sources: Mapping[str, Any]) -> dict[str, str]:
+    """Return what changes of an item when the site's store of files stands in for its source."""
+    store = str(sources.get("files") or "").rstrip("/")
+    if not store or not (is_url(source) or not Path(source).is_file()):
+        return {}
+    authority = str(sources.get("authority") or "")
+    return {"source": f"{store}/{sha256}"} | ({"ca_file": authority} if authority else {})
 
 
 def checksum(path: Path) -> str:
@@ -83,7 +101,7 @@ class ActionModule(ResidentModules):
         """
         super().run(tmp, task_vars)
         arguments = dict(self._task.args)
-        arguments["items"] = checked(arguments.get("items"))
+        arguments["items"] = checked(arguments.get("items"), site_sources(self._templar, task_vars))
         arguments["login_user"] = self._get_remote_user()
         first: dict[str, Any] = self._execute_module(module_args=arguments, task_vars=task_vars)
         waiting: dict[str, str] = first.pop("waiting", {})

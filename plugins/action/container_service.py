@@ -12,6 +12,8 @@ from rackwright.containers.definition import parse
 from rackwright.errors import RackwrightError
 from rackwright.remote.resident import ResidentModules
 from rackwright.site.plain import plain
+from rackwright.sources.images import sourced
+from rackwright.sources.site import site_sources
 
 OPTIONS = frozenset({"name", "state", "image", "definition", "wait_seconds"})
 
@@ -50,6 +52,7 @@ class ActionModule(ResidentModules):
             parameters |= {"name": name, "directory": directory(name)}
         else:
             try:
+                arguments["image"] = sourced(arguments.get("image"), site_sources(self._templar, task_vars))
                 service = parse(arguments)
             except RackwrightError as error:
                 raise AnsibleActionFail(str(error)) from error

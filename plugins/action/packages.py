@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-import yaml
 from ansible import constants
 from ansible.errors import AnsibleActionFail
 
+from rackwright.errors import RackwrightError
 from rackwright.remote.foreseen import foresee
 from rackwright.remote.resident import ResidentModules
-from rackwright.site.yaml_files import read_yaml
+from rackwright.site import role_packages
+from rackwright.site.plain import plain
+from rackwright.sources.apt import apt_files
 
-_ARGUMENTS = {"roles", "names", "proxy", "max_age_seconds"}
-_ENTRY_KEYS = {"install", "seed_files", "unsupported"}
-_SEED_KEYS = {"dest", "content", "mode"}
+_ARGUMENTS = {"roles", "names", "proxy", "sources", "max_age_seconds"}
 _MEMO = "rackwright_packages"
 # Changes with every package; `units` asks for it in check mode.
 _DPKG = "/var/lib/dpkg/info"
@@ -61,12 +62,18 @@ class ActionModule(ResidentModules):
             raise AnsibleActionFail(
                 f"packages: unknown {', '.join(sorted(unknown))}; known are {', '.join(sorted(_ARGUMENTS))}"
             )
-        names = _list_of_text("names", arguments.get("names"))
+        try:
+            return self._merged(arguments, task_vars)
+        except RackwrightError as error:
+            raise AnsibleActionFail(f"packages: {error}") from error
+
+    def _merged(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        names = role_packages.list_of_text("names", arguments.get("names"))
         seeds: dict[str, dict[str, str]] = {}
-        roles = _list_of_text("roles", arguments.get("roles"))
+        roles = role_packages.list_of_text("roles", arguments.get("roles"))
         keys = self._system_keys(task_vars) if roles else []
         for role in roles:
-            wanted = _for_system(role, self._declared(role, task_vars), keys)
+            wanted = role_packages.for_system(role, self._declared(role, task_vars), keys)
             names += wanted["install"]
             for seed in wanted["seed_files"]:
                 if seeds.setdefault(seed["dest"], seed) != seed:
@@ -74,12 +81,20 @@ class ActionModule(ResidentModules):
                         f"packages: {seed['dest']} is seeded by two roles with different content"
                     )
         payload: dict[str, Any] = {"names": list(dict.fromkeys(names)), "seed_files": list(seeds.values())}
+        if arguments.get("sources") is not None:
+            facts = self._facts(task_vars)
+            keys = [str(facts["os"]), str(facts["distribution"]).lower()]
+            payload["sources"] = apt_files(plain(arguments["sources"]), keys, str(facts["architecture"]))
         for key in ("proxy", "max_age_seconds"):
             if arguments.get(key) is not None:
                 payload[key] = arguments[key]
         return payload
 
     def _system_keys(self, task_vars: dict[str, Any]) -> list[str]:
+        facts = self._facts(task_vars)
+        return [str(facts["os"]), str(facts["distribution"]).lower(), "default"]
+
+    def _facts(self, task_vars: dict[str, Any]) -> Mapping[str, Any]:
         facts = (task_vars.get("ansible_facts") or {}).get("host_facts")
         if not facts and "host_facts" in task_vars:
             facts = self._templar.template(task_vars["host_facts"])
@@ -87,9 +102,9 @@ class ActionModule(ResidentModules):
             raise AnsibleActionFail(
                 "packages: the system of this host is unknown; run the host_facts module before"
             )
-        return [str(facts["os"]), str(facts["distribution"]).lower(), "default"]
+        return cast("Mapping[str, Any]", facts)
 
-    def _declared(self, role: str, task_vars: dict[str, Any]) -> dict[str, Any]:
+    def _declared(self, role: str, task_vars: dict[str, Any]) -> Mapping[str, Any]:
         places = [Path(path) for path in constants.DEFAULT_ROLES_PATH]
         places += [Path(self._loader.get_basedir()) / "roles"]
         if task_vars.get("role_path"):
@@ -99,17 +114,7 @@ class ActionModule(ResidentModules):
             searched = ", ".join(str(place) for place in places)
             raise AnsibleActionFail(f"packages: there is no role {role} in {searched}")
         path = folder / "meta" / "packages.yml"
-        if not path.exists():
-            return {}
-        try:
-            declared = _read(path, path.stat().st_mtime_ns)
-        except yaml.YAMLError as error:
-            raise AnsibleActionFail(f"{path}: not YAML: {error}") from error
-        if not isinstance(declared, dict):
-            raise AnsibleActionFail(
-                f"{path}: write a dictionary with systems as keys, such as default or debian-13"
-            )
-        return declared
+        return _declared(folder, path.stat().st_mtime_ns if path.exists() else 0)
 
     def _ensured(self, task_vars: dict[str, Any]) -> set[str]:
         memo = (task_vars.get("ansible_facts") or {}).get(_MEMO) or {}
@@ -118,42 +123,9 @@ class ActionModule(ResidentModules):
 
 
 @cache
-def _read(path: Path, _changed: int) -> Any:  # noqa: ANN401 - whatever is in the file
+def _declared(role: Path, _changed: int) -> Mapping[str, Any]:
     """Read a role's packages.yml, once for all hosts of a run; nobody changes what is returned."""
-    return read_yaml(path)
-
-
-def _for_system(role: str, declared: dict[str, Any], keys: list[str]) -> dict[str, Any]:
-    """Take the most specific entry of a role's packages.yml, checked."""
-    key = next((key for key in keys if key in declared), None)
-    if key is None:
-        if declared:
-            known = ", ".join(sorted(declared))
-            raise AnsibleActionFail(f"packages: role {role} has no packages for {keys[0]}, only for {known}")
-        return {"install": [], "seed_files": []}
-    where = f"roles/{role}/meta/packages.yml, {key}"
-    entry = declared[key] or {}
-    if not isinstance(entry, dict) or set(entry) - _ENTRY_KEYS:
-        raise AnsibleActionFail(f"{where}: write {', '.join(sorted(_ENTRY_KEYS))}, not {entry!r}")
-    if entry.get("unsupported"):
-        raise AnsibleActionFail(f"role {role} does not support {keys[0]}: {entry['unsupported']}")
-    seeds = entry.get("seed_files") or []
-    for seed in seeds:
-        if not isinstance(seed, dict) or set(seed) - _SEED_KEYS or not {"dest", "content"} <= set(seed):
-            raise AnsibleActionFail(
-                f"{where}: a seed file has dest, content and optionally mode, not {seed!r}"
-            )
-    return {"install": _list_of_text(f"{where}, install", entry.get("install")), "seed_files": seeds}
-
-
-def _list_of_text(where: str, value: object) -> list[str]:
-    if value is None:
-        return []
-    if isinstance(value, str):
-        return [value]
-    if not isinstance(value, list) or not all(isinstance(entry, str) for entry in value):
-        raise AnsibleActionFail(f"packages: {where} is {value!r}; write a list of names")
-    return [str(entry) for entry in value]
+    return role_packages.declared_in(role)
 
 
 def _marks(payload: dict[str, Any]) -> set[str]:
@@ -164,6 +136,8 @@ def _marks(payload: dict[str, Any]) -> set[str]:
         marks.add(f"seed:{seed['dest']}:{total}")
     if "proxy" in payload:
         marks.add(f"proxy:{payload['proxy']}")
+    if "sources" in payload:
+        marks.add(f"sources:{hashlib.sha256(repr(payload['sources']).encode()).hexdigest()}")
     return marks
 
 

@@ -8,6 +8,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from rackwright.errors import RackwrightError
+from rackwright.sources.site import site_sources
 from rackwright.wheelhouse.build import APP, ensure_wheelhouse
 
 DOCUMENTATION = r"""
@@ -69,7 +70,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible ships no types
             for name, default in (("python", ""), ("arch", "x86_64"), ("package", APP))
         )
         try:
-            made = ensure_wheelhouse(python, arch, package=package).as_dict()
+            index = str(site_sources(self._templar, task_vars).get("python") or "")
+            made = ensure_wheelhouse(python, arch, package=package, index=index).as_dict()
         except RackwrightError as error:
             raise AnsibleActionFail(f"wheelhouse: {error}") from error
         return result | {"changed": False, "wheelhouse": made}

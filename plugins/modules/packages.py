@@ -43,6 +43,12 @@ options:
       - URL of the proxy through which apt fetches, kept in C(/etc/apt/apt.conf.d/00rackwright-proxy).
       - An empty value removes that file when it was written by this module; no value leaves it alone.
     type: str
+  sources:
+    description:
+      - Where packages come from, C(sources) of the site (docs/sources.md), in the place of the host's own
+        sources, which are left as they are and not read.
+      - With C(apt) C(own) the host's own are read again; no value leaves alone what is there.
+    type: dict
   max_age_seconds:
     description: Age in seconds from which the lists are fetched again before something is installed.
     type: int
@@ -108,6 +114,8 @@ SPEC: dict[str, Any] = {
     # Prepared by the action plugin: dest, content, mode.
     "seed_files": {"type": "list", "elements": "dict", "default": []},
     "proxy": {"type": "str"},
+    # Prepared by the action plugin: path to content.
+    "sources": {"type": "dict"},
     "max_age_seconds": {"type": "int", "default": 3600},
 }
 
@@ -156,6 +164,12 @@ class Run:
             if not self.check:
                 self.apt.proxy.unlink()
             self.entries.append({"name": str(self.apt.proxy), "changed": True})
+        for dest in self.apt.source_files(self.module.params["sources"]):
+            if not self.check:
+                Path(dest).unlink()
+            self.entries.append({"name": dest, "changed": True})
+        for dest, content in (self.module.params["sources"] or {}).items():
+            self.write(dest, content, 0o644)
         for seed in self.module.params["seed_files"]:
             self.write(seed["dest"], seed["content"], int(seed.get("mode") or "0644", 8))
 

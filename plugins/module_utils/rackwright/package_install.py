@@ -55,14 +55,25 @@ class Apt:
         self.policy = self.root / "usr/sbin/policy-rc.d"
         self.put_aside = self.root / "usr/sbin/policy-rc.d.rackwright-saved"
         self.proxy = self.root / "etc/apt/apt.conf.d/00rackwright-proxy"
+        # Where the site says where packages come from; the host's own sources stay beside it, unread.
+        self.sources = self.root / "etc/apt/rackwright"
+        self.sources_setting = self.root / "etc/apt/apt.conf.d/00rackwright-sources"
         self.lists = self.root / "var/lib/apt/lists"
         self.stamp = self.root / "var/lib/apt/rackwright-update-stamp"
         self.database = self.root / "var/lib/dpkg"
 
+    def source_files(self, wanted: dict[str, str] | None) -> list[str]:
+        """Return files of the site's sources that are not wanted any more; none when nobody says what is."""
+        if wanted is None:
+            return []
+        ours = [self.sources_setting, *sorted(self.sources.rglob("*"))]
+        return [str(path) for path in ours if path.is_file() and str(path) not in wanted]
+
     def looked_at(self) -> dict[str, list[str]]:
         """Return the paths that change with the packages and with what is looked after beside them."""
-        files = (self.database / "status", self.policy, self.put_aside, self.proxy)
-        return {"paths": [str(path) for path in files], "trees": [str(self.database / "updates")]}
+        files = (self.database / "status", self.policy, self.put_aside, self.proxy, self.sources_setting)
+        trees = (self.database / "updates", self.sources)
+        return {"paths": [str(path) for path in files], "trees": [str(path) for path in trees]}
 
     def installed(self) -> package_plan.Installed:
         """Ask dpkg what is there."""

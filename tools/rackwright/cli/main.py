@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 from collections.abc import Sequence
 
@@ -10,6 +9,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from rackwright.cli.lazy import LazyGroup
 from rackwright.errors import RackwrightError
 
 # name = "module:attribute"; a module is imported only when its command is run or listed with its help.
@@ -17,6 +17,7 @@ COMMANDS: dict[str, str] = {
     "audit": "rackwright.cli.audit:command",
     "backup": "rackwright.cli.backup:command",
     "bench": "rackwright.cli.bench_group:bench",
+    "bundle": "rackwright.cli.bundle:bundle",
     "cost": "rackwright.cli.cost:command",
     "docs": "rackwright.cli.docs:docs",
     "services": "rackwright.cli.services:services",
@@ -46,27 +47,9 @@ COMMANDS: dict[str, str] = {
 }
 
 
-class LazyGroup(click.Group):
-    """A group whose commands are imported when they are asked for, so that each starts fast."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's interface
-        """Return the names of all commands."""
-        return sorted(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """Import and return one command."""
-        target = COMMANDS.get(cmd_name)
-        if target is None:
-            return None
-        module_name, attribute = target.split(":")
-        command = getattr(importlib.import_module(module_name), attribute)
-        if not isinstance(command, click.Command):
-            raise TypeError(f"{target} is not a click command")
-        return command
-
-
 @click.group(
     cls=LazyGroup,
+    commands_at=COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
 @click.version_option(package_name="rackwright", prog_name="rackwright")

@@ -72,6 +72,7 @@ def ensure_network(lab: Lab, network: LabNetwork) -> None:
         f"--gateway={network.controller}",
         "--opt=com.docker.network.bridge.enable_ip_masquerade=false",
         *(unprotected if server_major() >= DIRECT_ACCESS_GUARD else ()),
+        *(["--internal"] if lab.closed else ()),
         f"--label={lab.label}",
         f"--label={ZONE_LABEL}={network.zone}",
         network.name,
@@ -118,18 +119,23 @@ def ensure_gateway(lab: Lab, image: str, release: str) -> str:
     container = lab.gateway_container
     found = _usable(container)
     if found is None:
-        world = world_gateway()
-        routes = [f"default={world}"]
-        routes += [f"{address}/32={host.address}" for host in lab.hosts for address in host.extra_addresses]
+        routes = [f"{address}/32={host.address}" for host in lab.hosts for address in host.extra_addresses]
+        first, *others = lab.networks
+        leg = [f"--network={first.name}", f"--ip={first.gateway}"]
         environment = {
             "RACKWRIGHT_ROLE": GATEWAY,
-            "RACKWRIGHT_ROUTES": " ".join(routes),
-            "RACKWRIGHT_WORLD": str(world),
+            "RACKWRIGHT_INSIDE": ", ".join(str(network.cidr) for network in lab.networks),
         }
+        if not lab.closed:
+            world = world_gateway()
+            routes.insert(0, f"default={world}")
+            environment["RACKWRIGHT_WORLD"] = str(world)
+            leg, others = [f"--network={WORLD_NETWORK}"], [first, *others]
+        environment["RACKWRIGHT_ROUTES"] = " ".join(routes)
         labels = _labels(lab, GATEWAY, GATEWAY, image, release)
-        _create(container, GATEWAY, image, [*labels, f"--network={WORLD_NETWORK}"], environment)
+        _create(container, GATEWAY, image, [*labels, *leg], environment)
         # Before its first start, so that the boot finds all legs.
-        for network in lab.networks:
+        for network in others:
             docker("network", "connect", f"--ip={network.gateway}", network.name, container)
     return _start(container, found)
 

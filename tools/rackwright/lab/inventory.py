@@ -28,6 +28,7 @@ class _LabSettings(BaseModel):
     outside_cidr: IPv4Network
     denied_client: IPv4Address
     gateway_octet: int = Field(ge=2, le=254)
+    closed: bool = False
 
 
 class _SiteVariables(BaseModel):
@@ -86,7 +87,7 @@ def build_lab(variables: Mapping[str, Mapping[str, Any]], groups: Mapping[str, I
                 inference=name in inference,
             )
         )
-    return Lab(site.lab_name, networks, tuple(hosts), site.lab_directory.resolve())
+    return Lab(site.lab_name, networks, tuple(hosts), site.lab_directory.resolve(), site.lab.closed)
 
 
 def _site(values: Mapping[str, Any]) -> _SiteVariables:

@@ -69,6 +69,7 @@ class Lab:
         name: `lab_name` of the inventory; every object of the lab carries it as a label.
         networks: One per zone of the inventory, and the outside.
         hosts: All machines of the inventory, whether started or not.
+        closed: Whether nothing leads out of its networks: no world, no package cache.
         directory: Where keys, known hosts and artifacts of this lab are on the control node.
     """
 
@@ -76,6 +77,7 @@ class Lab:
     networks: tuple[LabNetwork, ...]
     hosts: tuple[LabHost, ...]
     directory: Path
+    closed: bool = False
 
     @property
     def gateway_container(self) -> str:

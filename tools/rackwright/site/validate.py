@@ -36,6 +36,7 @@ from rackwright.site.network_checks import (
 )
 from rackwright.site.paths import repository_root
 from rackwright.site.plain import Value
+from rackwright.site.source_checks import source_findings
 from rackwright.site.variables import SiteVariables, variable_names
 from rackwright.site.versions import version_findings
 from rackwright.sizing.intent import Intent
@@ -127,10 +128,9 @@ def _findings(inventory: Inventory, draft: bool) -> Iterator[Finding]:
     yield from selected
     if not (tier or typed):
         yield from _models(inventory, values)
-    yield from proxy_findings(values.get("package_proxy"))
+    yield from (*proxy_findings(values.get("package_proxy")), *source_findings(inventory, values.get))
     allowed = {name: values.get(name) for name in _ADDRESSES}
-    yield from family_findings(inventory, allowed)
-    yield from open_findings(allowed)
+    yield from (*family_findings(inventory, allowed), *open_findings(allowed))
     levels = [*_host_level(inventory), *hardware_findings(inventory)]
     yield from levels
     if catalogue is not None:

@@ -54,6 +54,9 @@ class LabSettings(Strict):
     gateway_octet: Annotated[int, Field(ge=1, le=254)] = Field(
         description="The last octet of the gateway's leg in every network."
     )
+    closed: bool = Field(
+        default=False, description="Whether nothing leads out of the lab: its networks are internal ones."
+    )
 
 
 class SiteVariables(Strict):

@@ -16,7 +16,7 @@ from rackwright.errors import RackwrightError
 from rackwright.site.paths import cache_directory, repository_root
 from rackwright.wheelhouse import pip
 from rackwright.wheelhouse.archive import sha256_of, write_archive
-from rackwright.wheelhouse.lock import needed, read_lock
+from rackwright.wheelhouse.lock import Pinned, needed, read_lock
 from rackwright.wheelhouse.target import Target, Wheelhouse
 
 APP = "rackwright-app"
@@ -29,7 +29,7 @@ _SUFFIXES = frozenset({".py", ".mako"})
 
 
 def ensure_wheelhouse(
-    python: str, arch: str = "x86_64", source: Path | None = None, package: str = APP
+    python: str, arch: str = "x86_64", source: Path | None = None, package: str = APP, index: str = ""
 ) -> Wheelhouse:
     """Return the archive of a package for a target; it is made when its inputs have changed.
 
@@ -39,6 +39,7 @@ def ensure_wheelhouse(
         source: The package's directory with its lock, and its code where it is ours; of the app `app/` of the
             checkout when not given, of others `roles/<package>/files`.
         package: Name of the package; the first of its lock, where that is all there is of it.
+        index: Package index, a URL or a directory, that pip asks instead of the one of its own settings.
 
     Returns:
         The archive. Where it lies: $RACKWRIGHT_CACHE/wheelhouse, ~/.cache/rackwright/wheelhouse without that.
@@ -56,15 +57,16 @@ def ensure_wheelhouse(
     # Several hosts of a play ask at the same time; one builds, the others find it.
     with _locked(cache / "lock"):
         if not (archive.is_file() and facts.is_file()):
-            _make(source, files, target, version, archive)
+            with pip.asking(index):
+                _make(source, files, target, version, archive)
             _replace(facts, json.dumps({"sha256": sha256_of(archive)}))
     sha256 = json.loads(facts.read_text(encoding="utf-8"))["sha256"]
     return Wheelhouse(archive, sha256, version, python, arch)
 
 
 def _make(source: Path, files: Sequence[Path], target: Target, version: str, archive: Path) -> None:
-    wheels = _downloaded(source / LOCK, target, archive.parent)
-    installer = _downloaded(_installer(source), target, archive.parent)
+    wheels = downloaded(needed(read_lock(source / LOCK), target), target, archive.parent)
+    installer = downloaded(needed(read_lock(_installer(source)), target), target, archive.parent)
     with TemporaryDirectory(prefix=".making-", dir=archive.parent) as name:
         made = Path(name)
         own = [pip.build_wheel(source, files, made)] if files else []
@@ -84,9 +86,17 @@ def _make(source: Path, files: Sequence[Path], target: Target, version: str, arc
         (made / "archive.tar").replace(archive)
 
 
-def _downloaded(lock: Path, target: Target, cache: Path) -> list[Path]:
-    """Wheels of a lock, kept from one release of the app to the next."""
-    packages = needed(read_lock(lock), target)
+def downloaded(packages: Sequence[Pinned], target: Target, cache: Path) -> list[Path]:
+    """Return the wheels of pinned packages, kept from one release of the app to the next.
+
+    Args:
+        packages: Of a lock, those that the target needs.
+        target: What they must run on.
+        cache: Where they are kept.
+
+    Raises:
+        RackwrightError: One cannot be had.
+    """
     text = "\n".join(package.line() for package in packages)
     kept = cache / f"wheels-{target.tag}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
     if not kept.is_dir():
@@ -95,7 +105,7 @@ def _downloaded(lock: Path, target: Target, cache: Path) -> list[Path]:
             into.mkdir()
             found = pip.download(packages, target, into)
             if len(found) != len(packages):
-                raise RackwrightError(f"{lock.name}: {len(packages)} wheels wanted, {len(found)} downloaded")
+                raise RackwrightError(f"{len(packages)} wheels wanted, {len(found)} downloaded")
             shutil.move(into, kept)
     return sorted(kept.glob("*.whl"))
 

@@ -6,7 +6,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,6 +17,8 @@ from rackwright.wheelhouse.lock import Pinned
 from rackwright.wheelhouse.target import Target
 
 _TOLD_LINES = 12
+# What else pip could ask, and its settings' files.
+_NO_OTHERS = {"PIP_EXTRA_INDEX_URL": "", "PIP_FIND_LINKS": "", "PIP_CONFIG_FILE": os.devnull}
 
 
 def build_wheel(source: Path, files: Sequence[Path], into: Path) -> Path:
@@ -68,6 +71,26 @@ def download(packages: Sequence[Pinned], target: Target, into: Path) -> list[Pat
             f"the wheels for Python {target.python} on {target.arch} were not downloaded",
         )
     return sorted(into.glob("*.whl"))
+
+
+@contextmanager
+def asking(index: str) -> Iterator[None]:
+    """Have pip ask another index than that of its own settings; an empty one leaves it to them."""
+    given = (
+        {}
+        if not index
+        else {"PIP_INDEX_URL": index if "://" in index else Path(index).as_uri(), **_NO_OTHERS}
+    )
+    before = {name: os.environ.get(name) for name in given}
+    os.environ.update(given)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _pip(arguments: Sequence[str], failure: str) -> None:

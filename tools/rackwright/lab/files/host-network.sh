@@ -21,6 +21,22 @@ done
 
 if [ "${RACKWRIGHT_ROLE:-host}" = gateway ]; then
     sysctl -q -w net.ipv4.ip_forward=1
+    # Of a closed lab nothing leads out; what would is counted.
+    if [ -z "${RACKWRIGHT_WORLD:-}" ]; then
+        nft -f - <<RULES
+table inet rackwright_lab
+delete table inet rackwright_lab
+table inet rackwright_lab {
+    counter outside {}
+    chain prerouting {
+        type filter hook prerouting priority raw;
+        ip daddr != { $RACKWRIGHT_INSIDE, 127.0.0.0/8, 224.0.0.0/4, 255.255.255.255 } counter name outside drop
+    }
+}
+RULES
+        ssh-keygen -A >/dev/null
+        exit 0
+    fi
     # Translate nothing between the zones; what leaves for the world takes this machine's address there.
     world=$(ip -o route get "$RACKWRIGHT_WORLD" | sed -n 's/.* dev \([^ ]*\).*/\1/p')
     nft -f - <<RULES

@@ -16,6 +16,8 @@ from rackwright.models.store.settings import SourceSettings
 from rackwright.models.store.store import Store
 
 VARIABLE = "model_sources"
+# The same, and those of the site's source profile.
+KNOWN = "known_model_sources"
 _ONE: TypeAdapter[SourceSettings] = TypeAdapter(SourceSettings)
 _SOURCES: TypeAdapter[list[SourceSettings]] = TypeAdapter(list[SourceSettings])
 
@@ -64,7 +66,7 @@ def models_and_sources(
     from rackwright.site.inventory import load_inventory  # noqa: PLC0415
 
     variables = load_inventory(inventory).site_variables()
-    return models_of(variables), named or sources_of(variables.get(VARIABLE))
+    return models_of(variables), named or sources_of(variables.get(KNOWN))
 
 
 def chosen(store: Store, model: str | None, quantisation: str | None) -> list[Manifest]:

@@ -42,7 +42,7 @@ class Target:
 def places_of(variables: Mapping[str, Any]) -> list[str]:
     """Return where a site's hosts get models from: the store first, then folders and mirrors."""
     own = [str(variables["models_store"])] if variables.get("models_store") else []
-    sources = variables.get("model_sources") or []
+    sources = variables.get("known_model_sources") or variables.get("model_sources") or []
     folders = [str(each["path"]) for each in sources if each["kind"] == "folder"]
     return own + folders + [str(each["url"]) for each in sources if each["kind"] == "mirror"]
 

@@ -1,0 +1,1 @@
+"""Where everything that enters a host comes from (docs/sources.md)."""
