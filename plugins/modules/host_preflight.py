@@ -48,6 +48,10 @@ options:
     type: list
     elements: str
     default: []
+  own_sources:
+    description: Whether apt will read the host's own sources; they are asked then, and only then.
+    type: bool
+    default: true
   urls:
     description: Further URLs that the host must reach, without a proxy; mirrors of the site.
     type: list
@@ -125,7 +129,11 @@ def network(given: dict[str, Any]) -> dict[str, Any]:
     """Ask the package sources, the name servers and the resolver, all at once."""
     limit = given["timeout"]
     known = proxies()
-    asked = {url: proxy_for(url, given["package_proxy"], known) for url in apt_sources()}
+    asked = (
+        {url: proxy_for(url, given["package_proxy"], known) for url in apt_sources()}
+        if given["own_sources"]
+        else {}
+    )
     hosts = {urlsplit(proxy or url).hostname or "" for url, proxy in asked.items()}
     names = sorted(
         name for name in {*hosts, *(urlsplit(url).hostname or "" for url in given["urls"])} if _is_name(name)
@@ -159,6 +167,7 @@ def network(given: dict[str, Any]) -> dict[str, Any]:
     return {
         "proxies": known,
         "resolvers": observe_names.resolvers(),
+        "own_sources": given["own_sources"],
         "sources": answers[:first],
         "urls": answers[first:second],
         "names": answers[second : second + len(names)],
@@ -212,6 +221,7 @@ def main() -> None:
             "paths": {"type": "list", "elements": "path", "default": PATHS},
             "package_proxy": {"type": "str", "default": ""},
             "dns_servers": {"type": "list", "elements": "str", "default": []},
+            "own_sources": {"type": "bool", "default": True},
             "urls": {"type": "list", "elements": "str", "default": []},
             "timeout": {"type": "float", "default": 8.0},
             "scope": {"type": "str", "choices": ["all", "new"], "default": "all"},

@@ -14,6 +14,7 @@ COMMANDS = {
     "key": "rackwright.cli.bundle_key:key_command",
     "plan": "rackwright.cli.bundle_build:plan_command",
     "prune": "rackwright.cli.bundle_parts:prune_command",
+    "serve": "rackwright.cli.bundle_serve:serve_command",
     "split": "rackwright.cli.bundle_parts:split_command",
     "verify": "rackwright.cli.bundle_look:verify_command",
     "show": "rackwright.cli.bundle_look:show_command",

@@ -14,6 +14,7 @@ from rackwright.errors import RackwrightError
 
 # name = "module:attribute"; a module is imported only when its command is run or listed with its help.
 COMMANDS: dict[str, str] = {
+    "airgap": "rackwright.cli.airgap:airgap",
     "audit": "rackwright.cli.audit:command",
     "backup": "rackwright.cli.backup:command",
     "bench": "rackwright.cli.bench_group:bench",

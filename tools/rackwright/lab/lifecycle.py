@@ -9,6 +9,7 @@ from collections.abc import Collection
 from rackwright.errors import RackwrightError
 from rackwright.lab import access
 from rackwright.lab.cache import empty_cache, exclusive
+from rackwright.lab.closed import forget_bridge, let_bridge_pass
 from rackwright.lab.containers import ensure_gateway, ensure_host, ensure_network, refuse_other_release
 from rackwright.lab.daemon import ensure_daemon, require_programs
 from rackwright.lab.docker import docker, execute, inspect, names
@@ -46,6 +47,8 @@ def up(lab: Lab, release: str, only: Collection[str], board: Board) -> None:
     with board.step("Networks"), exclusive("shared"):
         for network in lab.networks:
             ensure_network(lab, network)
+            if lab.closed:
+                let_bridge_pass(network.name)
         ensure_shared(images["gateway"])
     public_key = access.ensure_key(lab)
 
@@ -85,6 +88,7 @@ def down(lab: Lab) -> int:
         containers = names("container", lab.label)
         in_parallel(containers, _remove_container)
         for network in names("network", lab.label):
+            forget_bridge(network)
             docker("network", "rm", network)
         for volume in names("volume", lab.label):
             docker("volume", "rm", "--force", volume)

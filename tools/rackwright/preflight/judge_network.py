@@ -147,7 +147,7 @@ def dns_findings(subject: Subject, seen: Observations) -> Iterator[HostFinding]:
 
 def source_findings(subject: Subject, seen: Observations) -> Iterator[HostFinding]:
     """Yield package sources and mirrors that do not answer, or that something answers for."""
-    if not seen.sources:
+    if seen.own_sources and not seen.sources:
         yield subject.finding(
             "error",
             "mirrors",

@@ -151,6 +151,7 @@ class Observations(Strict):
     listeners: list[Listener]
     proxies: list[Proxy]
     resolvers: list[str]
+    own_sources: bool = Field(default=True, description="Whether apt will read the host's own sources.")
     sources: list[Source]
     urls: list[Source]
     names: list[Name]

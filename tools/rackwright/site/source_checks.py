@@ -46,7 +46,7 @@ def source_findings(inventory: Inventory, get: Get) -> Iterator[Finding]:
             'write e.g. source_mirror: "https://mirror.example.internal"',
         )
     if chosen == "bundle":
-        yield from _bundle_findings(inventory, get)
+        yield from bundle_findings(inventory, get)
 
 
 def _override_findings(overrides: Value, profile: Mapping[str, Value]) -> Iterator[Finding]:
@@ -61,7 +61,13 @@ def _override_findings(overrides: Value, profile: Mapping[str, Value]) -> Iterat
         yield Finding(f"source_overrides.{name}", short(overrides[name]), rule, f"did you mean {meant}?")
 
 
-def _bundle_findings(inventory: Inventory, get: Get) -> Iterator[Finding]:
+def bundle_findings(inventory: Inventory, get: Get) -> Iterator[Finding]:
+    """Yield what stands in the way of a site that lives from a bundle, the bundle itself included.
+
+    Args:
+        inventory: The site's.
+        get: Gives a variable.
+    """
     hosts = inventory.members(GROUP)
     if len(hosts) != 1:
         rule = f"the profile bundle needs one host that serves it, and the group {GROUP} has {len(hosts)}"

@@ -1,0 +1,1 @@
+"""The proof that nothing leaves a site: what was counted on every host (docs/bundle.md)."""
