@@ -38,6 +38,16 @@ APP2 = (APP1, f'{APP1}, app2: {{ansible_host: "{{{{ lab_prefix }}}}.20.12"}}')
 APP2_SERVES = ("inference: {hosts: {app1: {}}}", "inference: {hosts: {app1: {}, app2: {}}}")
 SAME_MODEL = "{name: tiny-random, path: /m.gguf, sha256: ''}"
 
+NIGHT = "{name: night, kind: webhook, url: 'https://a.example/'}"
+MAIL = (
+    "{name: mail, kind: email, to: [a@b.example], from_address: c@b.example, smarthost: 'b.example:25', "
+    "username: c}"
+)
+RULE = (
+    "{alert: Own, zh: x, about: [%s], expr: '%s', for: soon, severity: info, meaning: m, impact: i, "
+    "first: f, runbook: slow}"
+)
+
 BAD: dict[str, Bad] = {
     # Names
     "site name with a space": Bad(
@@ -63,6 +73,51 @@ BAD: dict[str, Bad] = {
     "host called as a group": Bad(
         [("hosts", "redis", "an inventory group has this name", "rename", "host redis")],
         [(HOSTS, DATA1, f'{DATA1}, redis: {{ansible_host: "{{{{ lab_prefix }}}}.30.12"}}')],
+    ),
+    # Alerts
+    "alert receiver without its secret": Bad(
+        [("alert_receivers.0", "(given)", "lacks url", "docs/observability.md", "")],
+        [add("alert_receivers: [{name: night, kind: dingtalk, secret: SECabc}]")],
+    ),
+    "mail account without a password": Bad(
+        [("alert_receivers.0", "(given)", "lacks secret", "docs/observability.md", "")],
+        [add(f"alert_receivers: [{MAIL}]")],
+    ),
+    "route to nobody": Bad(
+        [("alert_routes.0.to", "nihgt", "there is none of this name", "did you mean `night`?", "")],
+        [add(f"alert_receivers: [{NIGHT}]\nalert_routes: [{{to: [nihgt]}}]")],
+    ),
+    "route for a service that is not there": Bad(
+        [("alert_routes.0.services", "postgres", "there is none", "did you mean `postgresql`?", "")],
+        [add(f"alert_receivers: [{NIGHT}]\nalert_routes: [{{to: [night], services: [postgres]}}]")],
+    ),
+    "threshold that no rule reads": Bad(
+        [
+            (
+                "alert_overrides",
+                "cpu_percents",
+                "there is none of this name",
+                "did you mean `cpu_percent`?",
+                "",
+            )
+        ],
+        [add("alert_overrides: {cpu_percents: 90}")],
+    ),
+    "rule with broken PromQL": Bad(
+        [("alert_rules.0.expr", "sum(up", "it is no PromQL: unclosed left parenthesis", "", "")],
+        [add(f"alert_rules: [{RULE % ('app', 'sum(up')}]")],
+    ),
+    "rule about a service that is not there": Bad(
+        [("alert_rules.0.about", "chat", "there is none of this name", "", "")],
+        [add(f"alert_rules: [{RULE % ('chat', 'up == 0')}]")],
+    ),
+    "rule with an unknown threshold": Bad(
+        [("alert_rules.0.expr", "up > $much", "it names 'much', which is no threshold", "cpu_percent", "")],
+        [add(f"alert_rules: [{RULE % ('app', 'up > $much')}]")],
+    ),
+    "more days of metrics than the disk holds": Bad(
+        [("host_disk_gb", "20", "Prometheus is to keep 3000 days", "prometheus_retention_days", "host ops1")],
+        [add("prometheus_retention_days: 3000")],
     ),
     # The edge
     "unknown TLS mode": Bad(

@@ -268,3 +268,29 @@ def test_a_wish_that_is_no_number_is_refused_by_name(value: object) -> None:
     with pytest.raises(RefusedError) as refused:
         alone("llama_cpp", options={"llama_cpp_parallel": value})
     assert refused.value.changes[0].variable == "llama_cpp_parallel"
+
+
+def test_prometheus_keeps_the_tiers_days_within_its_disk() -> None:
+    told = values(alone("prometheus", disk_gb=100), "prometheus")
+    assert told["retention_days"] == 15
+    assert 0 < told["retention_mb"] < 100_000
+
+
+def watching(hosts: int, memory_mb: int = 8192, **options: int) -> HostSizing:
+    """Prometheus of a site with so many hosts, on a disk of 7 GB."""
+    machine = Machine(memory_mb, 4, disk_gb=7)
+    return size_host(HostRequest(machine, {"prometheus": SHARE}, Intent(), {"node_exporter": hosts}, options))
+
+
+def test_days_that_do_not_fit_are_refused_with_those_that_do() -> None:
+    with pytest.raises(RefusedError, match="Prometheus is to keep 3000 days") as refused:
+        watching(20, prometheus_retention_days=3000)
+    change = refused.value.changes[0]
+    assert change.variable == "prometheus_retention_days"
+    assert isinstance(change.value, int)
+    watching(20, prometheus_retention_days=change.value)
+
+
+def test_a_site_too_large_for_prometheus_memory_is_refused() -> None:
+    with pytest.raises(RefusedError, match="series of this site need"):
+        watching(100, memory_mb=1024)

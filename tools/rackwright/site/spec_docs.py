@@ -105,7 +105,21 @@ def documents(root: Path) -> dict[Path, str]:
     scan = root / "docs/scan.md"
     if scan.is_file():
         tables[scan] = gpus_table(known_gpus())
+    tables |= _of_alerts(root)
     return {path: _between_markers(path, table) for path, table in tables.items()}
+
+
+def _of_alerts(root: Path) -> dict[Path, str]:
+    """Return the generated parts of the pages on alerts, where the repository has them."""
+    page = root / "docs/alerts.md"
+    if not page.is_file():
+        return {}
+    from rackwright.alerts.docs import alerts_page, receivers_table, thresholds_table  # noqa: PLC0415
+
+    return {
+        page: f"{thresholds_table(root)}\n{alerts_page(root)}",
+        root / "docs/observability.md": receivers_table(),
+    }
 
 
 def _between_markers(path: Path, table: str) -> str:

@@ -11,7 +11,7 @@ from rackwright.catalogue.choices import choices_of
 from rackwright.catalogue.findings import Finding, FindingsError, short
 from rackwright.catalogue.flows import policy_findings
 from rackwright.catalogue.load import Catalogue, load_catalogue, parse
-from rackwright.catalogue.site import Site
+from rackwright.catalogue.site import MONITORING, Site
 from rackwright.errors import RackwrightError
 from rackwright.site.access_checks import (
     family_findings,
@@ -58,6 +58,7 @@ PRECEDENCE = (
 )
 _VARIABLES = TypeAdapter(SiteVariables)
 _HOST_LEVEL = ("host_memory_mb", "host_cpus", "host_disk_gb")
+_OF_ALERTS = ("alert_receivers", "alert_routes", "alert_rules", "alert_overrides")
 _ADDRESSES = ("management_sources", "client_networks", "dns_servers", "ntp_servers")
 
 
@@ -111,7 +112,10 @@ def _findings(inventory: Inventory, draft: bool) -> Iterator[Finding]:
     yield from catalogue_findings
     if catalogue is not None:
         yield from (*group_findings(inventory, catalogue), *group_need_findings(inventory, catalogue))
-        yield from edge_findings(inventory, catalogue, values.get, typed)
+        yield from (
+            *edge_findings(inventory, catalogue, values.get, typed),
+            *_alerts(inventory, catalogue, values),
+        )
     yield from host_name_findings(inventory)
     secrets = values.get("secrets")
     yield from variable_findings(inventory, secrets if isinstance(secrets, Mapping) else {})
@@ -202,6 +206,15 @@ def _tier(values: _Values, catalogue: Catalogue | None, told: frozenset[str] | s
     if not told.intersection(names):
         services = catalogue.services if catalogue is not None else ()
         yield from tier_findings({name: values.get(name) for name in names}, services)
+
+
+def _alerts(inventory: Inventory, catalogue: Catalogue, values: _Values) -> Iterator[Finding]:
+    """Check who is told of what, where somebody watches."""
+    if inventory.members(MONITORING) and any(values.get(name) for name in _OF_ALERTS):
+        # Imported here: most sites change nothing of it.
+        from rackwright.site.alert_checks import alert_findings  # noqa: PLC0415
+
+        yield from alert_findings(catalogue, values.get)
 
 
 def _engines(inventory: Inventory, catalogue: Catalogue) -> Iterator[Finding]:

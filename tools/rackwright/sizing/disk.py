@@ -34,6 +34,7 @@ DISK_NEEDS: Mapping[str, DiskNeed] = {
     "qdrant": DiskNeed(4, 4),
     "chroma": DiskNeed(4, 2),
     "milvus": DiskNeed(8, 10),
+    "prometheus": DiskNeed(2, 2),
     "elasticsearch": DiskNeed(6, 8),
     "llama_cpp": DiskNeed(4, 2),
     "ollama": DiskNeed(8, 8),

@@ -15,6 +15,7 @@ from rackwright.sizing.engines import size_llama_cpp, size_ollama, size_vllm
 from rackwright.sizing.engines_optional import size_fastchat, size_localai
 from rackwright.sizing.nginx import size_nginx
 from rackwright.sizing.postgresql import PostgresqlSettings, size_postgresql
+from rackwright.sizing.prometheus import size_prometheus
 from rackwright.sizing.qdrant import size_qdrant
 from rackwright.sizing.redis import size_redis
 
@@ -61,6 +62,7 @@ SIZERS: Mapping[str, Sizer] = {
     "nginx": size_nginx,
     "ollama": size_ollama,
     "postgresql": _postgresql,
+    "prometheus": size_prometheus,
     "qdrant": size_qdrant,
     "redis": _redis,
     "vllm": size_vllm,

@@ -28,6 +28,7 @@ OPTIONS = (
     "postgresql_huge_pages_reserved",
     "postgresql_storage",
     "postgresql_wal_disk_gb",
+    "prometheus_retention_days",
     "vllm_max_model_len",
     "vllm_max_num_seqs",
     "vllm_tensor_parallel_size",
