@@ -197,5 +197,5 @@ def _fits(store: Store, entry: dict[str, Any], facts: dict[str, Any] | None) -> 
     if entry["size"] * 1.05 > room:
         raise Failed(
             f"the cluster takes {entry['size'] >> 20} MB, the host has room for {room >> 20} MB",
-            "give its disk more room, or restore onto another host (--onto)",
+            "give its disk more room",
         )
