@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible import context
 from ansible.plugins.callback import CallbackBase
+from ansible.utils.vars import load_extra_vars
 
-from rackwright.remote import compiled, here, merged, trust
+from rackwright.remote import compiled, here, merged, remembered, trust
 
 DOCUMENTATION = r"""
 ---
@@ -26,12 +28,17 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible ships no ty
     CALLBACK_TYPE = "aggregate"
     CALLBACK_NAME = "rackwright"
 
-    def v2_playbook_on_start(self, playbook: Any) -> None:  # noqa: ANN401, ARG002 - Ansible ships no types
+    def v2_playbook_on_start(self, playbook: Any) -> None:  # noqa: ANN401 - Ansible ships no types
         """Begin, before the first host is asked."""
         trust.hear()
         here.install()
         compiled.install()
         merged.install()
+        remembered.begin(list(context.CLIARGS.get("inventory") or ()), load_extra_vars(playbook._loader))  # noqa: SLF001 - as Ansible does
+
+    def v2_playbook_on_stats(self, stats: Any) -> None:  # noqa: ANN401, ARG002
+        """Keep what the run has found out, now that it came to its end."""
+        remembered.end()
 
     def v2_runner_on_ok(self, result: Any) -> None:  # noqa: ANN401
         """Doubt a host that something was changed on."""

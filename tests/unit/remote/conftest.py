@@ -80,8 +80,18 @@ class Host:
             "check_mode": False,
             "diff": False,
         }
-        play = [{"hosts": "all", "gather_facts": False, "tasks": [*kept, write]}]
-        (self._root / "play.yml").write_text(yaml.safe_dump(play))
+        printed = self.plays([*kept, write], options=options, **environment)
+        return json.loads((self._root / "results").read_text()), printed
+
+    def plays(self, *plays: list[Value], options: tuple[str, ...] = (), **environment: str) -> str:
+        """Run a playbook of plays, each given by its tasks; return what was printed."""
+        book = [{"hosts": "all", "gather_facts": False, "tasks": tasks} for tasks in plays]
+        text = yaml.safe_dump(book)
+        path = self._root / "play" / "play.yml"
+        path.parent.mkdir(exist_ok=True)
+        # Written anew, it would be another file.
+        if not path.exists() or path.read_text() != text:
+            path.write_text(text)
         record = self._root / "record"
         record.write_text("")
         variables = {"rackwright_modules_directory": str(self.modules)}
@@ -97,16 +107,17 @@ class Host:
             "ANSIBLE_PIPELINING": "1",
             "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
             "ANSIBLE_NOCOLOR": "1",
+            "RACKWRIGHT_CACHE": str(self._root / "cache"),
             "RECORD": str(record),
             **environment,
         }
         command = [str(Path(sys.executable).parent / "ansible-playbook"), "-i", "here,", "-c", "recorded"]
-        command += ["-e", json.dumps(variables), *options, str(self._root / "play.yml")]
+        command += ["-e", json.dumps(variables), *options, str(path)]
         done = subprocess.run(command, env=settings, capture_output=True, text=True, check=False, timeout=120)
         printed = done.stdout + done.stderr
         assert done.returncode == 0, printed
         self.calls = [tuple(json.loads(line)) for line in record.read_text().splitlines()]
-        return json.loads((self._root / "results").read_text()), printed
+        return printed
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from ansible.plugins.loader import action_loader, get_plugin_loader_namespace
 from ansible.plugins.strategy import StrategyBase
 from ansible.release import __version__ as ansible_version
 
-from rackwright.remote import passing, trust, ways
+from rackwright.remote import passing, remembered, trust, ways
 from rackwright.remote.resident import ResidentModules
 
 VERSION = "2.19."
@@ -90,6 +90,7 @@ class _TryingHere(StrategyBase):  # type: ignore[misc]  # Ansible ships no types
         if answer is None:
             if not _tells(task):
                 trust.doubt()
+            remembered.note(host.name, task, None)
             _elsewhere(self, host, task, task_vars, play_context)
             return
         self._queued_task_cache[host.name, task._uuid] = {  # noqa: SLF001 - as Ansible notes it
@@ -103,6 +104,7 @@ class _TryingHere(StrategyBase):  # type: ignore[misc]  # Ansible ships no types
             self._tqm.send_callback(name, self._convert_wire_task_result_to_raw(item))
         self._pending_results += 1
         result = self._convert_wire_task_result_to_raw(answer)
+        remembered.note(host.name, task, dict(result._return_data), ours=_is_ours(task.action))  # noqa: SLF001 - as above
         with self._results_lock:
             self._results.append(result)
 
@@ -173,5 +175,10 @@ def _tells(task: Any) -> bool:  # noqa: ANN401
     if task.action.removeprefix("ansible.builtin.").removeprefix("ansible.legacy.") in _LOOKING:
         return True
     handler = action_loader.get(task.action, class_only=True)
-    ours = isinstance(handler, type) and issubclass(handler, ResidentModules)
-    return ours or not getattr(handler, "_requires_connection", True)
+    return _is_ours(task.action) or not getattr(handler, "_requires_connection", True)
+
+
+def _is_ours(action: str) -> bool:
+    """Tell whether an action is one of the project's blocks."""
+    handler = action_loader.get(action, class_only=True)
+    return isinstance(handler, type) and issubclass(handler, ResidentModules)

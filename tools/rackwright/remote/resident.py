@@ -85,6 +85,7 @@ class ResidentModules(ActionBase):  # type: ignore[misc]  # Ansible ships no typ
                 name, self._task.args if module_args is None else module_args, task_vars
             )
             if self._word in (known := trust.believed(task_vars)):
+                trust.rely(str((task_vars or {}).get("inventory_hostname", "")), self._word)
                 return {**known[self._word], "_ansible_parsed": True}
             if self.in_main_process:
                 raise trust.HostNeededError

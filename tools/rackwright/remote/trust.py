@@ -36,6 +36,7 @@ class _Run:
         self.heard = False
         self.everything = False
         self.hosts: set[str] = set()
+        self.relied: dict[str, set[str]] = {}
 
 
 _run = _Run()
@@ -80,6 +81,26 @@ def believed(variables: Mapping[str, Any] | None) -> dict[str, Any]:
     if _run.everything or host in _run.hosts or not 0 <= time.monotonic() - state.get("at", -LASTS) <= LASTS:
         return {}
     return dict(json.loads(state.get("verified") or "{}"))
+
+
+def rely(host: str, word: str) -> None:
+    """Note that a host's word was taken for something."""
+    _run.relied.setdefault(host, set()).add(word)
+
+
+def relied_upon(host: str) -> set[str]:
+    """Return all that a host was taken at its word for in this run."""
+    return set(_run.relied.get(host, ()))
+
+
+def vouched(facts: Mapping[str, Any], host: str) -> set[str]:
+    """Return the digests of what a host has verified, by its facts."""
+    return set(believed({"ansible_facts": facts, "inventory_hostname": host}))
+
+
+def quiet() -> bool:
+    """Tell whether nothing in this run may have changed any host so far."""
+    return _run.heard and not _run.everything and not _run.hosts
 
 
 def digest(variables: Mapping[str, Any] | None, *parts: str) -> str:
