@@ -33,10 +33,20 @@ class Site:
             "managed_files": {"files": [{"dest": str(self.file), "src": str(self.outside)}]}
         }
         self.further: list[dict[str, Any]] = []
+        # A checkout that nobody else writes to meanwhile.
+        self.root = tmp_path / "checkout"
+        for name in ("ansible.cfg", "group_vars/all/services.yml", "roles/one/tasks/main.yml"):
+            path = self.root / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("")
 
     def run(self, *options: str, **environment: str) -> str:
         """Run it; tell what was printed."""
-        environment.setdefault("ANSIBLE_CALLBACK_PLUGINS", CALLBACKS)
+        environment = {
+            "ANSIBLE_CALLBACK_PLUGINS": CALLBACKS,
+            "RACKWRIGHT_ROOT": str(self.root),
+            **environment,
+        }
         return self.host.plays([FACTS], [self.task, *self.further], options=options, **environment)
 
     def settle(self) -> str:
@@ -80,6 +90,14 @@ def test_another_content_of_a_file_from_elsewhere_counts(site: Site) -> None:
 def test_another_playbook_counts(site: Site) -> None:
     site.task["managed_files"]["files"][0]["mode"] = "0600"
     assert "changed=1" in site.run()
+
+
+def test_another_file_of_the_project_counts_and_its_documents_do_not(site: Site) -> None:
+    (site.root / "docs").mkdir()
+    (site.root / "docs" / "one.md").write_text("x")
+    assert PASSED in site.run()
+    (site.root / "roles/one/tasks/main.yml").write_text("---")
+    assert PASSED not in site.run()
 
 
 def test_another_variable_counts(site: Site) -> None:
@@ -150,6 +168,10 @@ def test_a_play_that_reckons_for_itself_is(host: Host, tmp_path: Path, task: dic
 
 def test_a_host_that_was_changed_before_in_the_run_is_not_passed_over(site: Site) -> None:
     printed = site.host.plays(
-        [FACTS], [{"ansible.builtin.command": "true"}], [site.task], ANSIBLE_CALLBACK_PLUGINS=CALLBACKS
+        [FACTS],
+        [{"ansible.builtin.command": "true"}],
+        [site.task],
+        ANSIBLE_CALLBACK_PLUGINS=CALLBACKS,
+        RACKWRIGHT_ROOT=str(site.root),
     )
     assert PASSED not in printed

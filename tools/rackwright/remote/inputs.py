@@ -15,8 +15,8 @@ from typing import Any
 from ansible import context
 from ansible.release import __version__ as ansible_version
 
-# Below the checkout: what no host is made from, and what the tools write beside it.
-_ASIDE = frozenset({"tests", "docs", "build", "dist", "__pycache__", "node_modules"})
+# At the top of the checkout: what no host is made from, or other sites'.
+_ASIDE = frozenset({"tests", "docs", "bench", "build", "dist", "inventories"})
 # What is only looked at to find one's way, or by the tools for themselves.
 _PASSING = ("/proc/", "/dev/", "/sys/", "/usr/lib/", "/usr/share/", "/etc/ssl/", "/lib/")
 # An inventory in a directory with more than that is not looked through.
@@ -39,14 +39,21 @@ def signature(path: str) -> Signature:
     return (about.st_ino, about.st_size, about.st_mtime_ns, about.st_ctime_ns)
 
 
-def tree(root: Path) -> Iterator[tuple[str, Signature]]:
-    """Give every file below a directory with its signature; hidden ones of the root aside."""
+def tree(root: Path, aside: frozenset[str] = frozenset()) -> Iterator[tuple[str, Signature]]:
+    """Give every file below a directory with its signature, but hidden ones and what Python makes.
+
+    Args:
+        root: The directory.
+        aside: Names at its top that are left out.
+    """
     waiting, found = [str(root)], 0
     while waiting:
         directory = waiting.pop()
         with os.scandir(directory) as entries:
             for entry in entries:
-                if entry.name in _ASIDE or entry.name.startswith(".") or entry.name.endswith(".egg-info"):
+                if entry.name.startswith((".", "__pycache__")) or entry.name.endswith(".egg-info"):
+                    continue
+                if entry.name in aside and directory == str(root):
                     continue
                 if entry.is_dir(follow_symlinks=False):
                     waiting.append(entry.path)
@@ -75,15 +82,14 @@ def run_digest(root: Path, sources: Iterable[str], variables: Mapping[str, Any])
         TooManyFilesError: One holds more than is worth looking through.
     """
     playbooks = [_directory(source) for source in context.CLIARGS.get("args") or ()]
-    places = dict.fromkeys(
-        [root, *playbooks, *(_directory(source) for source in sources if "," not in source)]
-    )
-    files = [sorted(tree(place)) for place in places]
+    given = [*(context.CLIARGS.get("args") or ()), *(source for source in sources if "," not in source)]
+    places = dict.fromkeys(map(_directory, given))
+    places.pop(root, None)
+    files = [sorted(tree(root, _ASIDE)), *(sorted(tree(place)) for place in places)]
     options = {key: value for key, value in context.CLIARGS.items() if key not in _OPTIONS_ASIDE}
     surroundings = sorted(
         (name, value) for name, value in os.environ.items() if name.startswith(("ANSIBLE_", "RACKWRIGHT_"))
     )
-    # ansible.cfg may be another's, and the vault's password another one.
     return digest(
         files,
         sorted((key, repr(value)) for key, value in options.items()),
