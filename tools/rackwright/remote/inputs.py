@@ -81,7 +81,6 @@ def run_digest(root: Path, sources: Iterable[str], variables: Mapping[str, Any])
         OSError: A directory cannot be read.
         TooManyFilesError: One holds more than is worth looking through.
     """
-    playbooks = [_directory(source) for source in context.CLIARGS.get("args") or ()]
     given = [*(context.CLIARGS.get("args") or ()), *(source for source in sources if "," not in source)]
     places = dict.fromkeys(map(_directory, given))
     places.pop(root, None)
