@@ -9,11 +9,12 @@ import pytest
 from rich.console import Console
 
 from rackwright.errors import RackwrightError
-from rackwright.operations import health as health_module
 from rackwright.operations import smoke as smoke_module
 from rackwright.operations.events import Recap
-from rackwright.operations.health import entries, to_json
+from rackwright.operations.health import entries
 from rackwright.operations.runner import Run
+from rackwright.operations.status import Status
+from rackwright.operations.status_view import as_table
 
 
 def run_of(*events: dict[str, Any]) -> Run:
@@ -38,8 +39,8 @@ def test_answers_are_sorted_and_complete() -> None:
         ("app1", "nginx", False),
         ("data1", "redis", True),
     ]
-    assert to_json(found)["ok"] is False
-    assert to_json(found[1:])["ok"] is True
+    assert Status(tuple(found), None).as_dict()["ok"] is False
+    assert Status(tuple(found[1:]), None).as_dict()["ok"] is True
 
 
 def test_a_host_that_is_away_is_an_answer() -> None:
@@ -56,7 +57,7 @@ def test_a_run_that_asked_nobody_is_an_error() -> None:
 def test_a_certificate_near_its_end_stands_out() -> None:
     console = Console(width=120, color_system="truecolor", force_terminal=True)
     with console.capture() as capture:
-        console.print(health_module.as_table(entries(run_of(answered("data1", checks=[WELL])))))
+        console.print(as_table(tuple(entries(run_of(answered("data1", checks=[WELL]))))))
     assert "\x1b[1;33m20 d" in capture.get()
 
 

@@ -9,7 +9,8 @@ from rich.panel import Panel
 
 from rackwright.cli.options import inventory_option
 from rackwright.cli.tables import console
-from rackwright.operations.health import as_table, health
+from rackwright.operations.health import health
+from rackwright.operations.status_view import as_table
 from rackwright.operations.welcome import welcome_text
 
 

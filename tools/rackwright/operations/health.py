@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from rich.table import Table
-from rich.text import Text
 
 from rackwright.errors import RackwrightError
 from rackwright.operations.runner import Run, run_playbook
 
 PLAYBOOK = "playbooks/health.yml"
-# Below this the certificate's renewal by the next `apply` is overdue (the tls role renews at 30 days).
-_CERTIFICATE_WARNING_DAYS = 25
 
 
 @dataclass(frozen=True)
@@ -29,6 +24,9 @@ class ServiceHealth:
         detail: what it answered, or why it did not.
         latency_ms: time of the answer in milliseconds, None when there was none.
         certificate_days: days its certificate is still valid, None where it has none.
+        version: what runs; empty where nobody knows.
+        pinned: what should run; empty where nothing says so.
+        as_pinned: whether that is the same, None where it cannot be told.
     """
 
     host: str
@@ -37,6 +35,9 @@ class ServiceHealth:
     detail: str
     latency_ms: float | None
     certificate_days: int | None
+    version: str = ""
+    pinned: str = ""
+    as_pinned: bool | None = None
 
 
 def health(inventories: Sequence[Path]) -> tuple[list[ServiceHealth], Run]:
@@ -91,30 +92,3 @@ def _entry(host: str, check: Mapping[str, Any]) -> ServiceHealth:
         latency_ms=float(latency) if latency is not None else None,
         certificate_days=int(days) if days is not None else None,
     )
-
-
-def to_json(found: Sequence[ServiceHealth]) -> dict[str, Any]:
-    """Return the answers for machines."""
-    return {"ok": all(entry.ok for entry in found), "services": [asdict(entry) for entry in found]}
-
-
-def as_table(found: Sequence[ServiceHealth]) -> Table:
-    """Return the answers for people."""
-    table = Table(box=None, padding=(0, 2), show_edge=False)
-    for column, justify in (
-        ("host", "left"),
-        ("service", "left"),
-        ("", "left"),
-        ("latency", "right"),
-        ("cert", "right"),
-    ):
-        table.add_column(column, justify=justify)  # type: ignore[arg-type]
-    table.add_column("detail", overflow="fold")
-    for entry in found:
-        mark = Text("ok", style="green") if entry.ok else Text("FAILED", style="bold red")
-        latency = f"{entry.latency_ms:.0f} ms" if entry.latency_ms is not None else ""
-        days = Text("" if entry.certificate_days is None else f"{entry.certificate_days} d")
-        if entry.certificate_days is not None and entry.certificate_days < _CERTIFICATE_WARNING_DAYS:
-            days.stylize("bold yellow")
-        table.add_row(entry.host, entry.service, mark, latency, days, entry.detail)
-    return table

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,7 @@ def measured(inventories: Sequence[Path], queries: Sequence[Mapping[str, Any]]) 
     Raises:
         RackwrightError: the site has no Prometheus, or its host does not answer.
     """
-    extra = shlex.quote(json.dumps({"measured_queries": list(queries)}))
+    extra = json.dumps({"measured_queries": list(queries)})
     run = run_playbook(PLAYBOOK, inventories, arguments=["-e", extra])
     for result in run.recap.results:
         if result.task == _TASK and "answers" in result.result:
