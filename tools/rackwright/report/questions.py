@@ -15,7 +15,8 @@ _APP = frozenset({"app"})
 _SIZE = "node_filesystem_size_bytes"
 _BUSY = '100 * (1 - avg by (host) (rate(node_cpu_seconds_total{mode="idle"}[1h])))'
 _MEMORY = "100 * (1 - node_memory_MemAvailable_bytes / node_memory_MemTotal_bytes)"
-_FIRING = 'ALERTS{alertstate="firing"}'
+# The watchdog, which always fires, has the severity `none`.
+_FIRING = 'ALERTS{alertstate="firing", severity!="none"}'
 _BY_ALERT = "by (alertname, severity, host, service)"
 # How often Prometheus looks whether an alert fires.
 _EVALUATION_SECONDS = 15
@@ -73,7 +74,9 @@ def questions(days: int, have: Have) -> list[dict[str, Any]]:
         "memory_most": f"max_over_time(({_MEMORY}){span})",
         "disk_now": f"100 * (1 - {_DISK} / {_SIZE})",
         "disk_free": _DISK,
-        "disk_days": f"{_DISK} / -({line} < 0) / 86400",
+        # A line through less than half a day, or a day, foresees nothing.
+        "disk_days": f"{_DISK} / -({line} < 0) / 86400"
+        f" and count_over_time({_DISK}[{days}d:1h]) >= {min(24, 12 * days)}",
         "alerts_fired": f"sum {_BY_ALERT} (count_over_time({_FIRING}[{days}d]))",
         "alerts_now": f"max {_BY_ALERT} ({_FIRING})",
     }
