@@ -18,8 +18,8 @@ from rackwright.dashboards.schema import problems
 from rackwright.errors import RackwrightError
 from rackwright.site.paths import repository_root
 
-# Their roles arrive with the observability stack.
-COMING = frozenset({"alertmanager", "blackbox_exporter", "loki", "elasticsearch"})
+# Their roles arrive with the logs.
+COMING = frozenset({"loki", "elasticsearch"})
 each = pytest.mark.parametrize("board", BOARDS, ids=[board.uid for board in BOARDS])
 
 

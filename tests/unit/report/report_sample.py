@@ -69,8 +69,8 @@ def sample(**changed: object) -> SiteReport:
             Trend("gpu", "percent", Absent("no_data")),
         ),
         "capacity": (
-            HostCapacity("app1", 34.2, 91, 55, 61, 40, "/", 3.1e11, None),
-            HostCapacity("data1", 12, 40, 78, 88, 93, "/var/lib", 4.2e10, 11.4),
+            HostCapacity("app1", 34.2, 91, 55, 61, 40, "/", 3.1e11, None, foreseen=True),
+            HostCapacity("data1", 12, 40, 78, 88, 93, "/var/lib", 4.2e10, 11.4, foreseen=True),
             HostCapacity("edge1"),
         ),
         "backups": Backups(

@@ -86,6 +86,7 @@ def test_capacity_of_each_host_by_its_fullest_disk() -> None:
         "disk_now": {
             "result": [vector(40, host="a", mountpoint="/"), vector(93, host="a", mountpoint="/data")]
         },
+        "disk_known": {"result": [vector(2, host="a")]},
         "disk_free": {"result": [vector(7e9, host="a", mountpoint="/data")]},
         "disk_days": {
             "result": [vector(300, host="a", mountpoint="/"), vector("+Inf", host="a", mountpoint="/data")]
@@ -96,6 +97,7 @@ def test_capacity_of_each_host_by_its_fullest_disk() -> None:
     first, second = found
     assert (first.cpu, first.memory, first.disk, first.mountpoint) == (12.5, None, 93, "/data")
     assert (first.disk_free_bytes, first.days_until_full) == (7e9, 300)
+    assert (first.foreseen, second.foreseen) == (True, False)
     assert (second.host, second.cpu, second.disk, second.days_until_full) == ("b", None, None, None)
 
 

@@ -47,8 +47,42 @@ RULE = (
     "{alert: Own, zh: x, about: [%s], expr: '%s', for: soon, severity: info, meaning: m, impact: i, "
     "first: f, runbook: slow}"
 )
+# ops1 shows dashboards, and may run containers.
+SHOWS = "    grafana: {hosts: {ops1: {}}}"
+MONITORS = "monitoring: {hosts: {ops1: {}}}"
+GRAFANA = [
+    (HOSTS, "container_hosts: {hosts: {app1: {}}}", "container_hosts: {hosts: {app1: {}, ops1: {}}}"),
+    (HOSTS, MONITORS, f"{MONITORS}\n{SHOWS}"),
+]
+DASHBOARD = """{"uid": "mine", "title": "Mine", "schemaVersion": 41, "panels": [
+  {"type": "stat", "title": "Load", "datasource": {"type": "prometheus"},
+   "targets": [{"refId": "A", "expr": "sum(up"}]}]}"""
+MINE = "mine.json"
 
 BAD: dict[str, Bad] = {
+    # Dashboards
+    "broken PromQL in a panel of the site's own": Bad(
+        [
+            (
+                "grafana_dashboards",
+                "panel 'Load': sum(up",
+                "must be PromQL: unclosed",
+                "Prometheus",
+                "mine.json",
+            )
+        ],
+        GRAFANA,
+        {"dashboards/mine.json": DASHBOARD},
+    ),
+    "a dashboard that is none": Bad(
+        [("grafana_dashboards", "", "it must be JSON", "export it from Grafana", "mine.json")],
+        GRAFANA,
+        {"dashboards/mine.json": "{"},
+    ),
+    "Grafana on a host without containers": Bad(
+        [("groups", "grafana: ops1", "no container engine", "into the group container_hosts", "host ops1")],
+        GRAFANA[1:],
+    ),
     # Names
     "site name with a space": Bad(
         [("site_name", "my lab", "^[a-z][a-z0-9-]*$", "docs/variables.md", "")],

@@ -24,6 +24,7 @@ from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 from rackwright.dashboards.model import Panel, Query
 
 PROMETHEUS = grafana.DataSourceRef(type_val="prometheus", uid="rackwright-prometheus")
+# The watchdog, which always fires, has the severity `none`.
 ALERTS = 'ALERTS{alertstate="firing", severity!="none"}'
 GOOD, WARN, BAD = "green", "yellow", "red"
 # What a panel without a value says: nothing is invented.

@@ -20,10 +20,11 @@ PLACES: Mapping[str, str] = {
     "redis": "data",
     "vector_store": "data",
     "monitoring": "ops",
+    "grafana": "ops",
     "backup": "ops",
 }
 # On hosts whose answer names them, and on no others.
-BY_WISH = frozenset({"vector_store"})
+BY_WISH = frozenset({"vector_store", "grafana"})
 # What the hosts of a group are for, in the site's own files.
 PURPOSES: Mapping[str, str] = {
     "edge": "HTTPS: the only hosts that people reach",
@@ -35,6 +36,7 @@ PURPOSES: Mapping[str, str] = {
     "redis": "Redis",
     "vector_store": "The store of the vectors, where that is not PostgreSQL",
     "monitoring": "May ask every host for its metrics",
+    "grafana": "Shows what is measured; needs an image, and the group container_hosts (docs/grafana.md)",
     "backup": "Fetches and keeps the backups of all other hosts",
 }
 ZONES = ("dmz", "app", "data", "ops")

@@ -61,7 +61,8 @@ class HostCapacity:
     """What a host has left. Percents are of now and of the week's busiest hour; None: not measured.
 
     Attributes:
-        days_until_full: By the straight line through the week; None where no disk fills.
+        days_until_full: By the straight line through the week; None where none fills, or nothing is foreseen.
+        foreseen: Whether enough was measured to foresee it.
         mountpoint: The file system that is fullest.
     """
 
@@ -74,6 +75,7 @@ class HostCapacity:
     mountpoint: str = ""
     disk_free_bytes: float | None = None
     days_until_full: float | None = None
+    foreseen: bool = False
 
 
 @dataclass(frozen=True)

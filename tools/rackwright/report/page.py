@@ -118,7 +118,7 @@ def _backup_tile(report: SiteReport, tile: Any, words: dict[str, Any]) -> Tile: 
 
 def _disk_tile(report: SiteReport, tile: Any, words: dict[str, Any]) -> Tile:  # noqa: ANN401
     hosts = () if isinstance(report.capacity, Absent) else report.capacity
-    measured = [host for host in hosts if host.disk is not None]
+    measured = [host for host in hosts if host.foreseen]
     days = [host.days_until_full for host in measured if host.days_until_full is not None]
     if measured and not days:
         return Tile(words["tile"]["disk"], words["not_filling"], "pass")

@@ -66,6 +66,8 @@ def questions(days: int, have: Have) -> list[dict[str, Any]]:
     """Return all queries, as playbooks/measured.yml takes them."""
     hours = 24 * days
     span = f"[{days}d:1h]"
+    # A line through a few hours foresees nothing.
+    known = f"count_over_time({_DISK}[{days}d:1h]) >= {min(24, 12 * days)}"
     line = f"deriv({_DISK}[{days}d])"
     now = {
         "cpu_now": '100 * (1 - avg by (host) (rate(node_cpu_seconds_total{mode="idle"}[5m])))',
@@ -74,9 +76,8 @@ def questions(days: int, have: Have) -> list[dict[str, Any]]:
         "memory_most": f"max_over_time(({_MEMORY}){span})",
         "disk_now": f"100 * (1 - {_DISK} / {_SIZE})",
         "disk_free": _DISK,
-        # A line through less than half a day, or a day, foresees nothing.
-        "disk_days": f"{_DISK} / -({line} < 0) / 86400"
-        f" and count_over_time({_DISK}[{days}d:1h]) >= {min(24, 12 * days)}",
+        "disk_days": f"{_DISK} / -({line} < 0) / 86400 and {known}",
+        "disk_known": f"count by (host) ({known})",
         "alerts_fired": f"sum {_BY_ALERT} (count_over_time({_FIRING}[{days}d]))",
         "alerts_now": f"max {_BY_ALERT} ({_FIRING})",
     }
@@ -173,6 +174,7 @@ def _with_disk(host: HostCapacity, answers: Answers) -> HostCapacity:
         mountpoint=fullest,
         disk_free_bytes=_disks(answers, "disk_free", host.host).get(fullest),
         days_until_full=min(days, default=None),
+        foreseen=host.host in dict(_by_host(answers, "disk_known")),
     )
 
 

@@ -21,7 +21,11 @@ _FAMILIES: Mapping[str, str] = {
     "ntp_servers": "no host could ask them",
 }
 # The app's play takes the first database and the first cache; the edge's the app's hosts.
-_NEEDS: Mapping[str, tuple[str, ...]] = {"app": ("postgresql", "redis"), "nginx": ("app",)}
+_NEEDS: Mapping[str, tuple[str, ...]] = {
+    "app": ("postgresql", "redis"),
+    "nginx": ("app",),
+    "grafana": ("prometheus",),
+}
 
 
 def family_findings(inventory: Inventory, variables: Mapping[str, Value]) -> Iterator[Finding]:
@@ -89,6 +93,7 @@ def group_need_findings(inventory: Inventory, catalogue: Catalogue) -> Iterator[
                     f"{service.group}: {{hosts: {{<host>: {{}}}}}}",
                     f"group {service.group}",
                 )
+    yield from _container_findings(inventory, catalogue)
     for group, members in inventory.groups.items():
         if group in groups and not members and group not in told:
             yield Finding(
@@ -99,6 +104,23 @@ def group_need_findings(inventory: Inventory, catalogue: Catalogue) -> Iterator[
                 f"group {group}",
                 severity="warning",
             )
+
+
+def _container_findings(inventory: Inventory, catalogue: Catalogue) -> Iterator[Finding]:
+    """Yield hosts of containers that have no engine for them; what a site chooses has checks of its own."""
+    engines = frozenset(inventory.members("container_hosts"))
+    for name, service in catalogue.services.items():
+        if service.container is None or service.when:
+            continue
+        for host in inventory.members(service.group):
+            if host not in engines:
+                yield Finding(
+                    "groups",
+                    f"{service.group}: {host}",
+                    f"{name} runs in a container, and this host has no container engine",
+                    f"put {host} into the group container_hosts",
+                    f"host {host}",
+                )
 
 
 def _version(variables: Mapping[str, Value]) -> int | None:

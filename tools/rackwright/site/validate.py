@@ -20,6 +20,7 @@ from rackwright.site.access_checks import (
     open_findings,
 )
 from rackwright.site.choice_checks import choice_findings
+from rackwright.site.dashboard_checks import dashboard_findings
 from rackwright.site.edge_checks import edge_findings
 from rackwright.site.engine_checks import app_engine_findings, engine_findings
 from rackwright.site.file_checks import UNREADABLE, file_findings
@@ -116,7 +117,7 @@ def _findings(inventory: Inventory, draft: bool) -> Iterator[Finding]:
             *edge_findings(inventory, catalogue, values.get, typed),
             *_alerts(inventory, catalogue, values),
         )
-    yield from host_name_findings(inventory)
+    yield from (*host_name_findings(inventory), *dashboard_findings(inventory, values.get))
     secrets = values.get("secrets")
     yield from variable_findings(inventory, secrets if isinstance(secrets, Mapping) else {})
     yield from option_findings(inventory)

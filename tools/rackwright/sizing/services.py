@@ -57,6 +57,7 @@ SIZERS: Mapping[str, Sizer] = {
     "chroma": size_chroma,
     "elasticsearch": size_elasticsearch,
     "fastchat": size_fastchat,
+    "grafana": size_container,
     "llama_cpp": size_llama_cpp,
     "localai": size_localai,
     "nginx": size_nginx,

@@ -57,6 +57,14 @@ APP = Board(
                     warn=1.0,
                     bad=1.0,
                 ),
+                stat(
+                    "Audit trail",
+                    query("min(rackwright_audit_chain_ok)", "", "app", "it is looked at once an hour"),
+                    about="Whether no line was removed or changed.",
+                    names=((0, "broken"), (1, "whole")),
+                    bad=1.0,
+                    low=True,
+                ),
                 stat("Version", query(f"count by (version) ({_P}info)", "{{version}}", "app")),
             ),
         ),
@@ -65,14 +73,20 @@ APP = Board(
             (
                 time("By answer", _count("requests", "status", ""), unit="reqps", stacked=True),
                 time("By path", _count("requests", "route", ""), unit="reqps", stacked=True),
-                quantiles("Time of chats", f"{_P}request_seconds", "app", where='route="/api/chat"'),
+                quantiles(
+                    "Time of chats",
+                    f"{_P}request_seconds",
+                    "app",
+                    where='route="/api/chat"',
+                    rare=_QUIET,
+                ),
             ),
         ),
         Row(
             "Inference",
             (
-                quantiles("Time of a whole answer", f"{_P}inference_seconds", "app"),
-                quantiles("Time to the first token", f"{_P}first_token_seconds", "app"),
+                quantiles("Time of a whole answer", f"{_P}inference_seconds", "app", rare=_QUIET),
+                quantiles("Time to the first token", f"{_P}first_token_seconds", "app", rare=_QUIET),
                 time("Tokens", _count("tokens", "kind")),
             ),
         ),

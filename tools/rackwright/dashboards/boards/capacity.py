@@ -9,8 +9,13 @@ _REAL = 'fstype!~"tmpfs|overlay|ramfs"'
 _LINE = f'deriv(node_filesystem_avail_bytes{{host=~"$host", {_REAL}}}[$__range])'
 # A disk that does not fill has no last day: clamped at ten years, which no table would believe.
 _TEN_YEARS = 3650
+# A line through a few hours foresees nothing: half a day at least.
+_KNOWN = f'count_over_time(node_filesystem_avail_bytes{{host=~"$host", {_REAL}}}[$__range:1h]) >= 12'
+# A line through a few hours foresees nothing: half a day at least.
+_KNOWN = f'count_over_time(node_filesystem_avail_bytes{{host=~"$host", {_REAL}}}[$__range:1h]) >= 12'
 DAYS = (
     f'clamp_max(node_filesystem_avail_bytes{{host=~"$host", {_REAL}}} / -({_LINE} < 0) / 86400, {_TEN_YEARS})'
+    f" and {_KNOWN}"
 )
 
 CAPACITY = Board(
@@ -23,7 +28,7 @@ CAPACITY = Board(
             (
                 table(
                     "Days until full",
-                    query(f"sort({DAYS})", "", rare="no disk has filled lately"),
+                    query(f"sort({DAYS})", "", rare="no disk has filled, or nothing is known yet"),
                     {"host": "Host", "mountpoint": "At", "": "Days"},
                     about="By the straight line through the last days; 3650 stands for ten years and more.",
                     warn=30.0,
@@ -72,7 +77,12 @@ CAPACITY = Board(
                 ),
                 time(
                     "Tokens of a day",
-                    query("sum by (kind) (increase(rackwright_app_tokens_total[1d]))", "{{kind}}", "app"),
+                    query(
+                        "sum by (kind) (increase(rackwright_app_tokens_total[1d]))",
+                        "{{kind}}",
+                        "app",
+                        "nobody has asked yet",
+                    ),
                     width=12,
                 ),
                 time(

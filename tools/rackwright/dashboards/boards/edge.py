@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from rackwright.dashboards.model import Board, Query, Row
-from rackwright.dashboards.panels import gauge, query, rate, stat, table, time
+from rackwright.dashboards.panels import gauge, quantiles, query, rate, stat, table, time
+
+_QUIET = "nobody has asked yet"
+_ALL = rate("rackwright_edge_requests_total")
+_FAILED = rate("rackwright_edge_requests_total", where='status=~"5.."')
 
 
 def _edge(expr: str, legend: str = "{{host}}", rare: str = "") -> Query:
@@ -25,7 +29,7 @@ EDGE = Board(
                 stat(
                     "Soonest certificate",
                     _edge(
-                        'min(rackwright_certificate_not_after_seconds{service=~"nginx|edge"} - time())',
+                        'min(rackwright_certificate_not_after_seconds{exported_service="nginx"}) - time()',
                         "",
                     ),
                     unit="s",
@@ -47,10 +51,25 @@ EDGE = Board(
                     unit="cps",
                 ),
                 time(
-                    "Answers of the app behind it",
-                    query(rate("rackwright_app_requests_total", "status"), "{{status}}", "app"),
+                    "Answers by status",
+                    _edge(rate("rackwright_edge_requests_total", "status"), "{{status}}", _QUIET),
+                    about="From the access log.",
                     unit="reqps",
                     stacked=True,
+                ),
+                quantiles(
+                    "Time of an answer", "rackwright_edge_request_seconds", "nginx", rare=_QUIET, width=12
+                ),
+                time(
+                    "Answers that failed",
+                    _edge(
+                        f"100 * {_FAILED} / {rate('rackwright_edge_requests_total')}", rare="none has failed"
+                    ),
+                    about="Of all answers, those with a status of 500 and above; the plan's bound is 1 %.",
+                    unit="percent",
+                    warn=0.5,
+                    bad=1.0,
+                    width=12,
                 ),
             ),
         ),

@@ -28,14 +28,22 @@ HOST = Board(
                 ),
                 stat(
                     "Clock away from its source",
-                    query(f"abs({gauge('node_timex_offset_seconds')})"),
+                    query(
+                        f"abs({gauge('node_timex_offset_seconds')})", rare="a container's clock is its host's"
+                    ),
                     about="Tokens, certificates and clusters break when clocks differ.",
                     unit="s",
                     warn=0.1,
                     bad=1.0,
                 ),
                 stat("Open files", query(gauge("node_filefd_allocated"))),
-                stat("Processes", query(gauge("node_procs_running"), "{{host}} running")),
+                stat(
+                    "Wants a reboot",
+                    query(gauge("rackwright_reboot_required")),
+                    names=((1, "yes"), (0, "no")),
+                    warn=1.0,
+                    about="A new kernel, or a library that everything uses.",
+                ),
             ),
         ),
         Row(
@@ -119,6 +127,30 @@ HOST = Board(
             ),
         ),
         Row(
+            "Containers and firewall",
+            (
+                time(
+                    "Memory of containers",
+                    query(gauge("rackwright_container_memory_bytes"), "{{host}} {{container}}", "docker"),
+                    unit="bytes",
+                ),
+                time(
+                    "Cores that containers use",
+                    query(
+                        rate("rackwright_container_cpu_seconds_total", "host, container"),
+                        "{{host}} {{container}}",
+                        "docker",
+                    ),
+                ),
+                time(
+                    "Refused by the firewall",
+                    query(rate("rackwright_firewall_packets_total")),
+                    about="What the catalogue does not allow.",
+                    unit="pps",
+                ),
+            ),
+        ),
+        Row(
             "Units",
             (
                 table(
@@ -136,7 +168,7 @@ HOST = Board(
                         f"sort({gauge('rackwright_certificate_not_after_seconds')} - time())",
                         "",
                     ),
-                    {"host": "Host", "service": "Service", "": "Ends in"},
+                    {"host": "Host", "exported_service": "Service", "": "Ends in"},
                     unit="s",
                 ),
             ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rackwright.dashboards.model import Board, Row
 from rackwright.dashboards.panels import gauge, quantile, quantiles, query, rate, stat, time
 
+_QUIET = "nobody has asked yet"
 _ENGINE = "{{host}} {{model_name}}"
 
 INFERENCE = Board(
@@ -17,12 +18,12 @@ INFERENCE = Board(
             (
                 stat(
                     "Tokens written",
-                    query('sum(rate(rackwright_app_tokens_total{kind="completion"}[5m]))', "", "app"),
+                    query('sum(rate(rackwright_app_tokens_total{kind="completion"}[5m]))', "", "app", _QUIET),
                     about="A second, over the last five minutes.",
                 ),
                 stat(
                     "First token (95 %)",
-                    query(quantile(0.95, "rackwright_app_first_token_seconds", ""), "", "app"),
+                    query(quantile(0.95, "rackwright_app_first_token_seconds", ""), "", "app", _QUIET),
                     unit="s",
                     warn=2.0,
                     bad=5.0,
@@ -30,14 +31,25 @@ INFERENCE = Board(
                 stat("Answers being written", query("sum(rackwright_app_open_streams)", "", "app")),
                 time(
                     "Tokens a second",
-                    query(rate("rackwright_app_tokens_total", "kind"), "{{kind}}", "app"),
+                    query(rate("rackwright_app_tokens_total", "kind"), "{{kind}}", "app", _QUIET),
                     width=12,
                 ),
-                quantiles("Time to the first token", "rackwright_app_first_token_seconds", "app", width=12),
-                quantiles("Time of a whole answer", "rackwright_app_inference_seconds", "app"),
+                quantiles(
+                    "Time to the first token",
+                    "rackwright_app_first_token_seconds",
+                    "app",
+                    width=12,
+                    rare=_QUIET,
+                ),
+                quantiles("Time of a whole answer", "rackwright_app_inference_seconds", "app", rare=_QUIET),
                 time(
                     "Answers by outcome",
-                    query(rate("rackwright_app_inference_seconds_count", "outcome"), "{{outcome}}", "app"),
+                    query(
+                        rate("rackwright_app_inference_seconds_count", "outcome"),
+                        "{{outcome}}",
+                        "app",
+                        _QUIET,
+                    ),
                     unit="reqps",
                     stacked=True,
                 ),

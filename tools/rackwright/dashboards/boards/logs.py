@@ -73,7 +73,7 @@ LOGS = Board(
                     "Where logs are",
                     query(
                         "100 * (1 - node_filesystem_avail_bytes"
-                        '{host=~"$host", mountpoint=~"/|/var|/var/log"} / node_filesystem_size_bytes)',
+                        '{host=~"$host", fstype!~"tmpfs|overlay|ramfs"} / node_filesystem_size_bytes)',
                         "{{host}} {{mountpoint}}",
                     ),
                     unit="percent",

@@ -6,6 +6,7 @@ from rackwright.dashboards.model import Board, Choice, Row
 from rackwright.dashboards.panels import bars, gauge, quantile, query, rate, stat, table, time
 
 _DAY = 86400.0
+_FIRING = 'ALERTS{alertstate="firing", severity!="none"}'
 _SLOW = quantile(0.95, "rackwright_app_request_seconds", "", 'route="/api/chat"')
 UP = ((0, "away"), (1, "up"))
 
@@ -19,8 +20,9 @@ OVERVIEW = Board(
             (
                 stat(
                     "Alerts that fire",
-                    query('sum(alertmanager_alerts{state="active"})', "", "alertmanager"),
-                    about="What is silenced is not counted.",
+                    # None is a number too: where Prometheus watches anything, there are none.
+                    query(f"count({_FIRING}) or 0 * count(up)", "", "alertmanager"),
+                    about="Silenced ones as well; not the watchdog, which always fires.",
                     warn=1.0,
                     bad=1.0,
                 ),
@@ -33,7 +35,7 @@ OVERVIEW = Board(
                 ),
                 stat(
                     "Slow answers (95 %)",
-                    query(_SLOW, "", "app"),
+                    query(_SLOW, "", "app", "nobody has asked lately"),
                     about="From a question to the end of its answer; the plan's bound is 5 s.",
                     unit="s",
                     warn=3.0,
@@ -116,7 +118,9 @@ OVERVIEW = Board(
                 ),
                 time(
                     "Tokens",
-                    query(rate("rackwright_app_tokens_total", "kind"), "{{kind}}", "app"),
+                    query(
+                        rate("rackwright_app_tokens_total", "kind"), "{{kind}}", "app", "nobody has asked yet"
+                    ),
                     about="Read (prompt) and written (completion) by the engines, a second.",
                 ),
                 time(
