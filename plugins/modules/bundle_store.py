@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.rackwright.artifact_files import make_directories
 from ansible.module_utils.rackwright.bundle_tree import Bundle, TreeError
 from ansible.module_utils.rackwright.verified import Watch
 
@@ -69,7 +70,7 @@ def ensure(module: AnsibleModule, bundle: Bundle) -> dict[str, Any]:
     result["changed"] = True
     if module.check_mode:
         return result
-    bundle.root.mkdir(mode=0o755, parents=True, exist_ok=True)
+    make_directories(bundle.root)
     free = shutil.disk_usage(bundle.root).free - RESERVE
     if brought["bytes"] > free:
         raise TreeError(
@@ -82,7 +83,7 @@ def ensure(module: AnsibleModule, bundle: Bundle) -> dict[str, Any]:
     if waiting and module.params["sent"]:
         raise TreeError(f"{len(waiting)} contents did not arrive whole; run it again, it goes on there")
     if waiting:
-        bundle.incoming.mkdir(mode=0o755, parents=True, exist_ok=True)
+        make_directories(bundle.incoming)
         result["waiting"] = waiting
         return result
     bundle.link(files, module.params["signatures"], digest)

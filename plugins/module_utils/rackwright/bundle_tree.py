@@ -9,6 +9,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from ansible.module_utils.rackwright.artifact_files import make_directories
+
 BLOCK = 1 << 20
 
 
@@ -57,7 +59,7 @@ class Bundle:
                 del missing[sha256]
 
     def _copied(self, source: Path, sha256: str) -> bool:
-        self.incoming.mkdir(mode=0o755, parents=True, exist_ok=True)
+        make_directories(self.incoming)
         scratch = self.incoming / sha256
         digest = hashlib.sha256()
         with source.open("rb") as reader, scratch.open("wb") as writer:
@@ -87,7 +89,7 @@ class Bundle:
 
     def _place(self, scratch: Path, sha256: str) -> None:
         target = self.path(sha256)
-        target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        make_directories(target.parent)
         scratch.chmod(0o644)
         os.chown(scratch, 0, 0)
         scratch.replace(target)
@@ -102,13 +104,14 @@ class Bundle:
         shutil.rmtree(draft, ignore_errors=True)
         for each in files:
             name = draft / each["path"]
-            name.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+            make_directories(name.parent)
             try:
                 os.link(self.path(each["sha256"]), name)
             except OSError as error:
                 raise TreeError(f"{each['path']}: {error}") from error
         for path, text in signatures.items():
             (draft / path).write_text(text, encoding="ascii")
+            (draft / path).chmod(0o644)
         old = self.root / ".tree.old"
         shutil.rmtree(old, ignore_errors=True)
         if self.tree.is_dir():

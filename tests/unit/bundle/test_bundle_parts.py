@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from rackwright.bundle import manifest, parts, verify
+from rackwright.bundle import manifest, parts, toolkit, verify
 from rackwright.bundle.manifest import BundleError, Manifest
 from rackwright.bundle.store import Store
 
@@ -97,3 +99,17 @@ def test_the_tree_has_every_name(make: Make, tmp_path: Path) -> None:
             if path.is_file()
         }
         assert found == set(NEW)
+
+
+def test_a_machine_without_the_toolkit_joins_parts_as_well(make: Make, key: str, tmp_path: Path) -> None:
+    make(tmp_path / "b", OLD)
+    media = parts.split(tmp_path / "b", tmp_path / "media", 40_000, silent)
+    command = [sys.executable, "-I", str(media[0] / toolkit.SETUP), "--join", str(tmp_path / "again")]
+    done = subprocess.run([*command, *map(str, media)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert verify.verify(tmp_path / "again", key)[1] == []
+    piece = next((media[1] / "pieces").iterdir())
+    piece.write_bytes(piece.read_bytes()[:-1] + b"?")
+    done = subprocess.run([*command, *map(str, media)], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert piece.name in done.stderr

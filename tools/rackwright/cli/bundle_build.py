@@ -31,6 +31,8 @@ def build_options(function: F) -> F:
             click.option("--profile", default="upstream", show_default=True, help="Profile to build from."),
             click.option("--archive", "archives", multiple=True, metavar="NAME=URL",
                          help="An archive that is elsewhere, e.g. debian=http://mirror/debian."),
+            click.option("--own-archives", is_flag=True,
+                         help="Debian's archives from where this machine's own apt has them."),
             click.option("--models", "models", multiple=True,
                          type=click.Path(exists=True, path_type=Path, resolve_path=True),
                          help="Store of `rackwright models`, or a folder of them; repeatable."),
@@ -84,6 +86,7 @@ def _prepared(
     inventory: tuple[Path, ...],
     profile: str,
     archives: tuple[str, ...],
+    own_archives: bool,
     models: tuple[Path, ...],
     stale: bool,
     bundle: Path,
@@ -98,6 +101,12 @@ def _prepared(
     wanted = wanted_of(site)
     store = Store(bundle)
     bundle.mkdir(parents=True, exist_ok=True)
+    if own_archives:
+        from rackwright.lab.mirror import find_mirror  # noqa: PLC0415
+
+        own = find_mirror()
+        stale = stale or own.stale
+        archives = (f"debian={own.main}", f"debian-security={own.security or ''}", *archives)
     places = _places(site, profile, archives, models, stale=stale)
     with client() as web:
         found = prepare(wanted, places, store, web, lambda text: click.echo(text, err=True))

@@ -2,6 +2,7 @@
 """Makes a control node of this machine, from the bundle that this file lies in and from nothing else.
 
     ./setup-control-node --signer FINGERPRINT [--into /opt/rackwright] [--check]
+    ./setup-control-node --join /srv/bundle PART PART …      # first, when the bundle came in parts
 
 It checks the signature of the manifest against the fingerprint that you give, then every file of the bundle
 against the manifest, and stops at the first that is wrong, before it changes anything. Then it installs
@@ -103,6 +104,29 @@ def check_contents(files: list[dict[str, Any]]) -> None:
             print(f"checked {min(told * 10, 100)} % of {total / 1e6:.0f} MB", flush=True)
 
 
+def join(target: Path, parts: list[Path]) -> None:
+    """Make a bundle of its parts; what is in it is checked when the bundle is used."""
+    for part in parts:
+        listed = json.loads((part / "part.json").read_text(encoding="utf-8"))
+        for piece in listed["pieces"]:
+            path = part / "pieces" / f"{piece['sha256']}.{piece['offset']}"
+            content = target / "objects" / piece["sha256"][:2] / piece["sha256"]
+            content.parent.mkdir(parents=True, exist_ok=True)
+            digest = hashlib.sha256()
+            with path.open("rb") as reader, content.open("r+b" if content.exists() else "wb") as writer:
+                writer.seek(piece["offset"])
+                while block := reader.read(BLOCK):
+                    digest.update(block)
+                    writer.write(block)
+            if digest.hexdigest() != piece["own_sha256"]:
+                sys.exit(f"error: {path}: damaged; copy this part again from its medium, and join again")
+        print(f"part {listed['number']} of {listed['of']} joined", flush=True)
+    for path in parts[0].iterdir():
+        if path.is_file() and path.name != "part.json":
+            shutil.copy2(path, target / path.name)
+    shutil.copytree(parts[0] / "signatures", target / "signatures", dirs_exist_ok=True)
+
+
 def link_tree(files: list[dict[str, Any]]) -> Path:
     """Give the contents their names, below `tree`."""
     tree = HERE / "tree"
@@ -198,10 +222,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--signer", required=True, help="fingerprint of the key that you trust, 40 digits")
+    parser.add_argument("--signer", help="fingerprint of the key that you trust, 40 digits")
+    parser.add_argument(
+        "--join", nargs="+", type=Path, metavar="PLACE", help="the bundle to make, then its parts"
+    )
     parser.add_argument("--into", type=Path, default=Path("/opt/rackwright"), help="where the toolkit goes")
     parser.add_argument("--check", action="store_true", help="check the bundle and change nothing")
     given = parser.parse_args()
+    if given.join:
+        if len(given.join) == 1:
+            parser.error("--join: name the bundle to make and its parts")
+        join(given.join[0].resolve(), given.join[1:])
+        return
+    if not given.signer:
+        parser.error("--signer: whose signature do you trust?")
     check_signature(given.signer.replace(" ", "").upper())
     files = json.loads((HERE / "manifest.json").read_text(encoding="utf-8"))["files"]
     check_contents(files)
