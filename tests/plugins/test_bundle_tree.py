@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,9 @@ def _owner(monkeypatch: pytest.MonkeyPatch) -> None:
 def send(bundle: Bundle, contents: dict[str, bytes], cut: int | None = None) -> None:
     bundle.incoming.mkdir(parents=True, exist_ok=True)
     for content in contents.values():
-        (bundle.incoming / hashlib.sha256(content).hexdigest()).write_bytes(content[:cut])
+        scratch = bundle.incoming / hashlib.sha256(content).hexdigest()
+        scratch.write_bytes(content[:cut])
+        os.utime(scratch, (0, 0))
 
 
 def test_a_bundle_comes_and_has_its_names(tmp_path: Path) -> None:
@@ -77,6 +80,8 @@ def test_another_version_costs_what_changed_and_the_old_goes(tmp_path: Path) -> 
     bundle.arrived(bundle.missing(listed(new)))
     bundle.link(listed(new), {}, "two")
     assert (bundle.tree / "apt/a").read_bytes() == b"A" * 500
+    # A web server tells by the time whether a name has changed.
+    assert (bundle.tree / "apt/a").stat().st_mtime > time.time() - 60
     assert bundle.prune(listed(new)) == 1
     assert bundle.missing(listed(new)) == {}
 

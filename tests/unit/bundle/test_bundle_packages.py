@@ -45,6 +45,7 @@ def test_an_index_names_what_the_tree_has() -> None:
         # A colon is no part of a file name: some media do not take it.
         assert ":" not in stanza["Filename"]
     release = made.release.decode()
+    assert "Suite: debian-13/amd64\n" in release
     assert "Date: Thu, 20 Nov 2025 02:13:00 UTC" in release
     assert f" {hashlib.sha256(made.packages).hexdigest()} {len(made.packages)} Packages\n" in release
     assert gzip.decompress(made.packed) == made.packages

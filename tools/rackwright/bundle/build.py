@@ -141,14 +141,20 @@ def _write(made: Manifest, store: Store) -> None:
     sign.fingerprint()
     (root / verify.SIGNATURES).mkdir(exist_ok=True)
     (root / manifests.SIGNATURE).unlink(missing_ok=True)
-    (root / manifests.KEY).write_bytes(sign.public_key())
+    _replace(root / manifests.KEY, sign.public_key())
     for entry in filter(verify.is_signed, made.entries):
-        verify.signature_of(root, entry.path).write_bytes(sign.sign(store.path(entry.sha256)))
-    script = root / toolkit.SETUP
-    script.write_bytes(toolkit.setup_script())
-    script.chmod(0o755)
-    (root / manifests.NAME).write_text(made.text(), encoding="utf-8")
-    (root / manifests.SIGNATURE).write_bytes(sign.sign(root / manifests.NAME))
+        _replace(verify.signature_of(root, entry.path), sign.sign(store.path(entry.sha256)))
+    _replace(root / toolkit.SETUP, toolkit.setup_script())
+    (root / toolkit.SETUP).chmod(0o755)
+    _replace(root / manifests.NAME, made.text().encode())
+    _replace(root / manifests.SIGNATURE, sign.sign(root / manifests.NAME))
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write a file anew: a copy of the bundle may share the old one (a hard link)."""
+    draft = path.with_name(f".{path.name}.new")
+    draft.write_bytes(content)
+    draft.replace(path)
 
 
 def _packages(system: System, wanted: Wanted, places: Places, found: Prepared) -> None:

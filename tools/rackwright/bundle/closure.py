@@ -10,8 +10,7 @@ from typing import Any
 from rackwright.bundle import systems
 from rackwright.bundle.manifest import BundleError
 from rackwright.bundle.systems import System
-from rackwright.catalogue.plan import COMMON_ROLES
-from rackwright.catalogue.site import Site
+from rackwright.catalogue.plan import packages_of, roles_of
 from rackwright.errors import RackwrightError
 from rackwright.site.inventory import Inventory
 from rackwright.site.load import site_of
@@ -100,7 +99,9 @@ def wanted(inventory: Inventory) -> Wanted:
         raise BundleError(
             "bundle_systems is empty", hint="write what the hosts run, such as [debian-13/amd64]"
         )
-    roles = {name: roles_of(site, name) for name in site.hosts}
+    services = {name: site.services_of(name).values() for name in site.hosts}
+    roles = {name: roles_of(here) for name, here in services.items()}
+    further = {name: packages_of(here) for name, here in services.items()}
     images: dict[str, None] = {}
     archives: dict[str, File] = {}
     files: dict[str, File] = {}
@@ -121,7 +122,7 @@ def wanted(inventory: Inventory) -> Wanted:
     return Wanted(
         site=site.name,
         systems=chosen,
-        packages=tuple(_package_sets(inventory, roles, chosen)),
+        packages=tuple(_package_sets(inventory, roles, further, chosen)),
         images=tuple(sorted(images)),
         archives=tuple(archives[key] for key in sorted(archives)),
         files=tuple(files[key] for key in sorted(files)),
@@ -130,20 +131,17 @@ def wanted(inventory: Inventory) -> Wanted:
     )
 
 
-def roles_of(site: Site, host: str) -> list[str]:
-    """Return the roles that a host gets."""
-    found = [*COMMON_ROLES, *(service.role for service in site.services_of(host).values())]
-    return list(dict.fromkeys(found))
-
-
 def _package_sets(
-    inventory: Inventory, roles: Mapping[str, list[str]], chosen: tuple[System, ...]
+    inventory: Inventory,
+    roles: Mapping[str, list[str]],
+    further: Mapping[str, list[str]],
+    chosen: tuple[System, ...],
 ) -> Iterator[PackageSet]:
     found: dict[tuple[str, tuple[str, ...]], PackageSet] = {}
     for system in chosen:
         sets = [tuple(sorted(CONTROL_PACKAGES))]
         for host, its_roles in roles.items():
-            found_names = set(_names(its_roles, system, host, several=len(chosen) > 1))
+            found_names = {*further[host], *_names(its_roles, system, host, several=len(chosen) > 1)}
             if host in inventory.members("gpu"):
                 found_names |= {*_GPU_PACKAGES, f"linux-headers-{system.architecture}"}
             sets.append(tuple(sorted(found_names)))

@@ -68,7 +68,8 @@ def build(system: System, debs: Iterable[Deb], dates: Sequence[str]) -> Reposito
     lines = [
         "Origin: Rackwright",
         "Label: Rackwright bundle",
-        f"Suite: {system.name}",
+        # As a host's sources name it, or apt says that it expected something else.
+        f"Suite: {system.text}",
         f"Codename: {system.codename}",
         f"Date: {stamp}",
         f"Architectures: {system.architecture}",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -68,8 +68,8 @@ def host_plan(
         "zone": here.zone,
         "address": here.address,
         "services": list(services),
-        "roles": list(dict.fromkeys((*COMMON_ROLES, *(service.role for service in services.values())))),
-        "packages": sorted({package for service in services.values() for package in service.packages}),
+        "roles": roles_of(services.values()),
+        "packages": packages_of(services.values()),
         "addresses": {name: other.address for name, other in site.hosts.items()},
         "listen": {
             name: {
@@ -112,6 +112,16 @@ def host_plan(
         "health": health,
         "watched": watched(health),
     }
+
+
+def roles_of(services: Iterable[Service]) -> list[str]:
+    """Return the roles of a host that runs these services."""
+    return list(dict.fromkeys((*COMMON_ROLES, *(service.role for service in services))))
+
+
+def packages_of(services: Iterable[Service]) -> list[str]:
+    """Return the packages that services name beside those of their roles."""
+    return sorted({package for service in services for package in service.packages})
 
 
 def _endpoints(site: Site) -> Plan:
