@@ -124,7 +124,10 @@ def ensure_gateway(lab: Lab, image: str, release: str) -> str:
         leg = [f"--network={first.name}", f"--ip={first.gateway}"]
         environment = {
             "RACKWRIGHT_ROLE": GATEWAY,
-            "RACKWRIGHT_INSIDE": ", ".join(str(network.cidr) for network in lab.networks),
+            "RACKWRIGHT_INSIDE": ", ".join(
+                [str(network.cidr) for network in lab.networks]
+                + [str(address) for host in lab.hosts for address in host.extra_addresses]
+            ),
         }
         if not lab.closed:
             world = world_gateway()
