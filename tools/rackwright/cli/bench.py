@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from rackwright.bench import backup, bundle, converge, nochange, pgbench, preflight
+from rackwright.bench import backup, bundle, converge, nochange, pgbench, preflight, watching
 from rackwright.bench.measure import Comparison
 from rackwright.bench.measure import as_json as to_json
 from rackwright.bench.report import as_table, is_busy, machine, speedup_table, throughput_table
@@ -21,7 +21,9 @@ from rackwright.lab.progress import Board
 @click.command("bench")
 @click.argument(
     "which",
-    type=click.Choice(["converge", "nochange", "preflight", "pgbench", "backup", "bundle", "all"]),
+    type=click.Choice(
+        ["converge", "nochange", "preflight", "pgbench", "backup", "bundle", "watching", "all"]
+    ),
     default="all",
 )
 @click.option(
@@ -89,20 +91,24 @@ def bench(
                 rounds or pgbench.ROUNDS, board, seconds=seconds, memory_mb=memory_mb, parent=directory
             )
         speedups = _against_scripts(which, rounds, board, size_mb, directory)
+        overheads = _watched(which, inventory, board)
     if as_json:
         told = to_json(comparisons, about) | {
             "pgbench": [entry.as_dict() for entry in throughputs],
             "backup": [entry.as_dict() for entry in speedups if entry.name != "bundle"],
             "bundle": [entry.as_dict() for entry in speedups if entry.name == "bundle"],
+            "watching": [entry.as_dict() for entry in overheads],
         }
         click.echo(json.dumps(told, indent=2))
     else:
-        if comparisons:
-            console().print(as_table(comparisons))
-        if throughputs:
-            console().print(throughput_table(throughputs))
-        if speedups:
-            console().print(speedup_table(speedups))
+        tables = [
+            *([as_table(comparisons)] if comparisons else []),
+            *([throughput_table(throughputs)] if throughputs else []),
+            *([speedup_table(speedups)] if speedups else []),
+            *(watching.overhead_table(entry) for entry in overheads),
+        ]
+        for table in tables:
+            console().print(table)
         for note in [note for entry in comparisons for note in entry.notes] + [
             note for entry in speedups for note in entry.notes
         ]:
@@ -111,6 +117,7 @@ def bench(
         *(entry.met for entry in comparisons),
         *(entry.met for entry in throughputs),
         *(entry.met for entry in speedups),
+        *(entry.met for entry in overheads),
     ]
     if not all(met):
         raise SystemExit(1)
@@ -140,3 +147,8 @@ def _against_scripts(
     if which in {"bundle", "all"}:
         found += bundle.bench_bundle(rounds or bundle.ROUNDS, board)
     return found
+
+
+def _watched(which: str, inventory: tuple[Path, ...], board: Board) -> list[watching.Overhead]:
+    """Measure what being watched takes, when that was asked for."""
+    return [watching.bench_watching(inventory, board)] if which in {"watching", "all"} else []
