@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from machines import Machines
+from watched import Watched
 
 from rackwright.catalogue.flows import flows
 from rackwright.catalogue.model import Exported, Metrics
 
-Query = Callable[[str], list[dict[str, Any]]]
 
-
-def test_every_service_is_scraped_and_answers(machines: Machines, query: Query) -> None:
-    answering = {(entry["metric"]["job"], entry["metric"]["host"]) for entry in query("up == 1")}
+def test_every_service_is_scraped_and_answers(machines: Machines, watched: Watched) -> None:
+    answering = {(entry["metric"]["job"], entry["metric"]["host"]) for entry in watched.query("up == 1")}
     site = machines.site
     wanted = set()
     for name, service in site.catalogue.services.items():
@@ -24,21 +20,24 @@ def test_every_service_is_scraped_and_answers(machines: Machines, query: Query) 
             elif isinstance(service.metrics, Exported):
                 wanted.add((service.metrics.exporter, host.name))
     assert wanted - answering == set()
-    assert query("up == 0") == []
+    assert watched.query("up == 0") == []
 
 
-def test_every_service_runs_as_its_host_sees_it(machines: Machines, query: Query) -> None:
+def test_every_service_runs_as_its_host_sees_it(machines: Machines, watched: Watched) -> None:
     told = {
         (entry["metric"]["exported_service"], entry["metric"]["host"])
-        for entry in query("rackwright_service_up == 1")
+        for entry in watched.query("rackwright_service_up == 1")
     }
     site = machines.site
     wanted = {(name, host) for host in site.hosts for name in site.services_of(host)}
     assert wanted - told == set()
 
 
-def test_what_a_host_may_open_is_tried_from_there(machines: Machines, query: Query) -> None:
-    tried = {(entry["metric"]["from"], entry["metric"]["instance"]) for entry in query("probe_success == 1")}
+def test_what_a_host_may_open_is_tried_from_there(machines: Machines, watched: Watched) -> None:
+    tried = {
+        (entry["metric"]["from"], entry["metric"]["instance"])
+        for entry in watched.query("probe_success == 1")
+    }
     between = {
         (flow.source, f"{flow.dest}:{flow.port}")
         for flow in flows(machines.site)
@@ -48,7 +47,7 @@ def test_what_a_host_may_open_is_tried_from_there(machines: Machines, query: Que
     }
     assert between
     assert between <= tried
-    assert query("probe_success == 0") == []
+    assert watched.query("probe_success == 0") == []
 
 
 def test_a_caller_without_a_certificate_learns_nothing(machines: Machines) -> None:
@@ -67,7 +66,7 @@ def test_a_caller_without_a_certificate_learns_nothing(machines: Machines) -> No
             assert "certificate required" in answer.lower() or "handshake" in answer.lower(), answer
 
 
-def test_every_rule_can_be_worked_out(prometheus: Callable[[str], Any]) -> None:
-    rules = [rule for group in prometheus("rules")["groups"] for rule in group["rules"]]
+def test_every_rule_can_be_worked_out(watched: Watched) -> None:
+    rules = [rule for group in watched.ask("rules")["groups"] for rule in group["rules"]]
     assert len(rules) > 40
     assert [rule["name"] for rule in rules if rule["health"] not in {"ok", "unknown"}] == []

@@ -153,13 +153,16 @@ def test_a_newer_kernel_asks_for_a_reboot(monkeypatch: pytest.MonkeyPatch, tmp_p
 
 @pytest.mark.parametrize(("status", "whole"), [(0, 1.0), (1, 0.0)])
 def test_the_audit_trail_is_judged_by_the_program_itself(status: int, whole: float) -> None:
-    found = samples(host.audit(["/bin/sh", "-c", f"exit {status}"]))
+    found = samples(
+        host.audit(["/bin/sh", "-c", f"echo 7 lines, 2 chains, {status} problems; exit {status}"])
+    )
     assert found["rackwright_audit_chain_ok", ()] == whole
 
 
-def test_a_trail_that_cannot_be_looked_at_is_not_called_broken() -> None:
+@pytest.mark.parametrize("script", ["exit 2", "echo no database >&2; exit 1"])
+def test_a_trail_that_cannot_be_looked_at_is_not_called_broken(script: str) -> None:
     with pytest.raises(UnavailableError):
-        host.audit(["/bin/sh", "-c", "exit 2"])
+        host.audit(["/bin/sh", "-c", script])
 
 
 def test_what_cannot_be_asked_leaves_no_old_numbers(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from socketserver import ThreadingTCPServer
 from typing import Any
 
 from rackwright.alert_relay.messages import RESULT, message
@@ -76,8 +76,14 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
 
+class Server(ThreadingTCPServer):
+    """Not that of http.server, which asks for the name of its address: in a closed site nobody answers."""
+
+    allow_reuse_address = True
+    daemon_threads = True
+
+
 def main() -> None:
-    """Read the robots from the credential that systemd hands over, and serve."""
-    folder = os.environ.get("CREDENTIALS_DIRECTORY", "")
-    Handler.robots = json.loads((Path(folder) / "robots").read_text(encoding="utf-8"))
-    ThreadingHTTPServer(("127.0.0.1", PORT), Handler).serve_forever()
+    """Read the robots from the file that the first argument names, and serve."""
+    Handler.robots = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    Server(("127.0.0.1", PORT), Handler).serve_forever()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -138,7 +137,7 @@ def ask(
         RackwrightError: Nobody watches this site, or the answer is no.
     """
     extra = json.dumps({"asked_requests": list(requests), "asked_service": service})
-    run = run_playbook(PLAYBOOK, inventories, arguments=["-e", shlex.quote(extra)])
+    run = run_playbook(PLAYBOOK, inventories, arguments=["-e", extra])
     for result in run.recap.results:
         if answers := result.result.get("answers"):
             for wanted, answer in zip(requests, answers, strict=True):
