@@ -85,7 +85,9 @@ def status(inventories: Sequence[Path], tries: int | None = None) -> Status:
     values: dict[str, Any] = {"measured_queries": list(QUERIES)}
     if tries is not None:
         values["health_tries"] = tries
-    return status_of(run_playbook(PLAYBOOK, inventories, arguments=["-e", json.dumps(values)]))
+    arguments = ["-e", json.dumps(values)]
+    # Asked whether to stop, ansible-runner leaves ^C to us; else it would end this run alone.
+    return status_of(run_playbook(PLAYBOOK, inventories, arguments=arguments, cancelled=lambda: False))
 
 
 def status_of(run: Run) -> Status:
