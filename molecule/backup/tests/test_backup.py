@@ -38,6 +38,16 @@ def test_everything_with_state_is_kept(kept: list[dict[str, Any]], machines: Mac
     assert 'rackwright_job_ok{action="backup",subject="data1/postgresql"} 1' in metrics
 
 
+def test_the_command_keeps_all_stores_and_the_sites_inventory(
+    machines: Machines, keeper: Ask, cli: Cli
+) -> None:
+    done = cli("backup", "--json")
+    assert done.returncode == 0, done.stderr
+    assert {entry["store"] for entry in json.loads(done.stdout)} >= {"data1/postgresql", "data1/redis"}
+    assert "site/configuration" in {entry["store"] for entry in keeper("list")["backups"]}
+    assert machines.inside("ops1", "find /var/lib/rackwright -maxdepth 1 -name '*.tar'") == ""
+
+
 def test_what_is_kept_is_encrypted_and_no_key_is_where_the_data_is(machines: Machines) -> None:
     # Compressed or not, a name of every table is in the system catalogue's files.
     # A name of every index is in the system catalogue's files.
