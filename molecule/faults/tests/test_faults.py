@@ -15,7 +15,8 @@ from machines import Machines
 ROUNDS = int(os.environ.get("FAULT_ROUNDS", "10"))
 DATA = "/var/lib/postgresql/17/main"
 UNIT = "postgresql@17-main.service"
-DISKS = (DATA, f"{DATA}/pg_wal")
+# With what is free on each, in MB: log that the backup host has not taken yet stays from round to round.
+DISKS = {DATA: 96, f"{DATA}/pg_wal": 800}
 WRITER = (
     "cd / && runuser -u postgres -- sh -c '"
     "n=0; while true; do n=$((n + 1));"
@@ -119,10 +120,10 @@ def small_disks(machines: Machines) -> Iterator[None]:
     script = (
         f"systemctl stop {UNIT}; mv {DATA} {DATA}.held; install -d -m 0700 -o postgres -g postgres {DATA}"
     )
-    for place in DISKS:
+    for place, free in DISKS.items():
         held = place.replace(DATA, f"{DATA}.held")
         # Small enough to be filled at once.
-        size = f"$(($(du -sm {held} | cut -f1) + 96))m"
+        size = f"$(($(du -sm {held} | cut -f1) + {free}))m"
         options = f"size={size},mode=0700,uid=$(id -u postgres),gid=$(id -g postgres)"
         script += f" && mount -t tmpfs -o {options} tmpfs {place}"
         script += f" && tar -C {held} --exclude=./pg_wal/* -cf - . | tar -C {place} -xf -"
