@@ -86,12 +86,17 @@ class Written:
 def writing(
     machines: Machines, sql: Callable[[str], str], number: int, seconds: float
 ) -> Iterator[tuple[subprocess.Popen[str], Written]]:
-    """Have rows written for some seconds before the block, and read what was acknowledged after it."""
+    """Have rows written, for some seconds from the first ones on, before the block breaks something."""
     sql("CREATE TABLE IF NOT EXISTS numbered (n int PRIMARY KEY)")
     sql(f"DELETE FROM numbered WHERE n / 1000000 = {number}")  # noqa: S608 - a number
     script = WRITER.replace("{round}", str(number))
     command = ["docker", "exec", "-i", machines.containers["data1"], "bash", "-c", script]
     writer = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    ends = time.monotonic() + 90
+    some = f"SELECT count(*) > 50 FROM numbered WHERE n / 1000000 = {number}"  # noqa: S608 - a number
+    while sql(some) != "t":
+        assert time.monotonic() < ends, "nothing is written"
+        time.sleep(0.5)
     time.sleep(seconds)
     yield writer, Written(sql, number)
 
