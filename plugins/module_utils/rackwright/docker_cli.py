@@ -49,11 +49,7 @@ class Docker:
 
     def fail(self, purpose: str, reason: str) -> NoReturn:
         """Stop with what was tried and what Docker said."""
-        who = (
-            f"container_service {self.module.params['name']}"
-            if "name" in self.module.params
-            else "containers"
-        )
+        who = f"container {self.module.params['name']}" if "name" in self.module.params else "containers"
         self.module.fail_json(msg=f"{who}: {purpose}: {reason.strip()}")
         raise SystemExit(1)  # fail_json does not return; this says so to readers and to the type checker
 

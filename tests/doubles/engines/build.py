@@ -22,7 +22,7 @@ import yaml
 
 from rackwright.lab.artifacts import CREATED, EPOCH
 from rackwright.lab.cache import exclusive
-from rackwright.lab.image_archive import file_sha256, write_image
+from rackwright.lab.image_archive import file_sha256, write_images
 from rackwright.lab.images import architecture, build_archive
 from rackwright.lab.mirror import find_mirror
 from rackwright.lab.recipe import ImageFile, Recipe, sources_of
@@ -117,16 +117,35 @@ def build(target: Path, kind: str, recipe: Recipe, files: dict[str, tuple[bytes,
         recipe: Of its system.
         files: What comes on top: path -> content and mode.
     """
+    return build_several(target, kind, recipe, files, {kind: {}})[kind]
+
+
+def build_several(
+    target: Path,
+    kind: str,
+    recipe: Recipe,
+    files: dict[str, tuple[bytes, int]],
+    configs: dict[str, dict[str, object]],
+) -> dict[str, dict[str, object]]:
+    """Make images of one system that start different programs, in one archive.
+
+    Args:
+        target: As for one image; so are the others.
+        kind: As for one image.
+        recipe: As for one image.
+        files: As for one image.
+        configs: Image -> what is said of it beside path and labels (`Entrypoint`).
+    """
     material = json.dumps(
         [
             recipe.digest,
             [[name, hashlib.sha256(content).hexdigest(), mode] for name, (content, mode) in files.items()],
+            configs,
         ]
     )
     digest = hashlib.sha256(material.encode()).hexdigest()[:12]
     kept = cache_directory("artifacts") / f"{kind}-doubles-{digest}.tar.gz"
     described = kept.with_suffix("").with_suffix(".json")
-    name = f"rackwright/double-{kind}:{digest}"
     with exclusive(f"{kind}-doubles"):
         if not (kept.is_file() and described.is_file()):
             with tempfile.TemporaryDirectory(prefix="build-", dir=cache_directory("images")) as work:
@@ -137,23 +156,31 @@ def build(target: Path, kind: str, recipe: Recipe, files: dict[str, tuple[bytes,
                     shutil.move(system, base)
                 shutil.copyfile(base, system)
                 add_to(system, files)
-                config = {
-                    "Env": ["PATH=/usr/bin:/bin"],
-                    "Labels": {"rackwright.image": "double", "rackwright.double": kind},
+                told: dict[str, dict[str, object]] = {
+                    f"rackwright/double-{name}:{digest}": {
+                        "Env": ["PATH=/usr/bin:/bin"],
+                        "Labels": {"rackwright.image": "double", "rackwright.double": name},
+                        **config,
+                    }
+                    for name, config in configs.items()
                 }
-                written = write_image(system, draft, name, recipe.architecture, config, CREATED)
+                written = write_images(system, draft, told, recipe.architecture, CREATED)
                 shutil.move(draft, kept)
-            image = {
-                "name": name,
-                "image_id": written.image_id,
-                "sha256": written.sha256,
-                "package_version": "double",
+            images = {
+                name: {
+                    "name": tag,
+                    "image_id": written[tag].image_id,
+                    "sha256": written[tag].sha256,
+                    "package_version": "double",
+                }
+                for name, tag in zip(configs, told, strict=True)
             }
-            described.write_text(json.dumps(image), encoding="utf-8")
+            described.write_text(json.dumps(images), encoding="utf-8")
         archive = target / f"{kind}-doubles.tar.gz"
         archive.unlink(missing_ok=True)
         shutil.copyfile(kept, archive)
-    return {**json.loads(described.read_text(encoding="utf-8")), "archive": str(archive)}
+    found = json.loads(described.read_text(encoding="utf-8"))
+    return {name: {**image, "archive": str(archive)} for name, image in found.items()}
 
 
 def models(target: Path) -> dict[str, object]:

@@ -54,6 +54,14 @@ class UnitHealth:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ContainerHealth:
+    """Healthy when Docker says so of the service's container; for what publishes no port."""
+
+    __pydantic_config__: ClassVar = STRICT
+    kind: Literal["container"]
+
+
+@dataclass(frozen=True, kw_only=True)
 class JobsHealth:
     """Healthy when the host's jobs of these kinds ended well and none is overdue."""
 
@@ -62,5 +70,5 @@ class JobsHealth:
     actions: tuple[Name, ...]
 
 
-HealthKinds = TcpHealth | HttpHealth | StoreHealth | UnitHealth | JobsHealth
+HealthKinds = TcpHealth | HttpHealth | StoreHealth | UnitHealth | ContainerHealth | JobsHealth
 Health = Annotated[HealthKinds, Field(discriminator="kind")]

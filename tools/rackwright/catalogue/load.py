@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from rackwright.catalogue.choices import CHOICES
 from rackwright.catalogue.edge import called_by_edge
 from rackwright.catalogue.findings import Finding, FindingsError, short
-from rackwright.catalogue.health import HttpHealth, JobsHealth, UnitHealth
+from rackwright.catalogue.health import ContainerHealth, HttpHealth, JobsHealth, UnitHealth
 from rackwright.catalogue.inference import API, VARIABLE
 from rackwright.catalogue.model import (
     Caller,
@@ -226,7 +226,7 @@ def _selection_findings(at: str, service: Service) -> Iterator[Finding]:
 
 
 def _named_ports(service: Service) -> Iterator[tuple[str, str]]:
-    if not isinstance(service.health, (UnitHealth, JobsHealth)):
+    if not isinstance(service.health, (UnitHealth, ContainerHealth, JobsHealth)):
         yield "health", service.health.port
     if isinstance(service.metrics, Metrics):
         yield "metrics", service.metrics.port
@@ -273,6 +273,8 @@ def _port_findings(at: str, service: Service, services: Mapping[str, Service]) -
                     f"the services: {', '.join(services)}",
                 )
     health = service.health
+    if isinstance(health, ContainerHealth) and service.container is None:
+        yield Finding(f"{at}.health.kind", health.kind, "the service is no container", "write another kind")
     if isinstance(health, HttpHealth) and health.port in service.ports:
         tls = service.ports[health.port].tls
         if tls != (health.kind == "https"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from rackwright.catalogue.health import HttpHealth, JobsHealth, UnitHealth
+from rackwright.catalogue.health import ContainerHealth, HttpHealth, JobsHealth, UnitHealth
 from rackwright.catalogue.model import FilesState, Metrics, PostgresqlState, QdrantState, RedisState, Service
 from rackwright.catalogue.site import Site
 
@@ -52,6 +52,8 @@ def _health(service: Service) -> str:
     health = service.health
     if isinstance(health, UnitHealth):
         return f"unit {health.unit}"
+    if isinstance(health, ContainerHealth):
+        return f"container {service.container}"
     if isinstance(health, JobsHealth):
         return f"jobs {', '.join(health.actions)}"
     if isinstance(health, HttpHealth):

@@ -12,7 +12,7 @@ from rackwright.catalogue.choices import CHOICES
 from rackwright.catalogue.edge import EDGE_NAMES, edge_routes
 from rackwright.catalogue.egress import beside, confined, out, outbound_site, proxy_endpoint
 from rackwright.catalogue.flows import ANY, MANAGEMENT, Flow, flows, source_cidrs
-from rackwright.catalogue.health import HttpHealth, JobsHealth, UnitHealth
+from rackwright.catalogue.health import ContainerHealth, HttpHealth, JobsHealth, UnitHealth
 from rackwright.catalogue.inference import API, GROUP, VARIABLE, api_port
 from rackwright.catalogue.model import Certificate, Service, SharedCertificate
 from rackwright.catalogue.scrape import exporters, scrape_plan, watched
@@ -256,6 +256,8 @@ def _health(site: Site, here: SiteHost, name: str, service: Service) -> Plan:
         return {**entry, "unit": health.unit}
     if isinstance(health, JobsHealth):
         return {**entry, "actions": list(health.actions), "unit": service.unit}
+    if isinstance(health, ContainerHealth):
+        return {**entry, "container": service.container}
     entry["port"] = service.ports[health.port].port
     if isinstance(health, HttpHealth):
         rest = {item.name: getattr(health, item.name) for item in fields(health)}

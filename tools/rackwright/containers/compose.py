@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import yaml
 
-from rackwright.containers.definition import ContainerService, Scalar
+from rackwright.containers.definition import ContainerService, Scalar, SharedNetwork
 
 HEADER = "# Managed by Ansible (container_service): changes made here are lost.\n"
 REVISION_LABEL = "rackwright.revision"
@@ -135,18 +135,30 @@ def _service(service: ContainerService) -> dict[str, object]:
         "devices": [*map(literal, definition.devices)],
         "cap_add": definition.capabilities,
         "extra_hosts": {name: str(address) for name, address in sorted(definition.hosts.items())},
+        "networks": [network.name for network in definition.networks],
     }
     entry.update({key: value for key, value in optional.items() if value not in (None, [], {})})
     return entry
 
 
-def _network(service: ContainerService) -> dict[str, object]:
-    shared = service.definition.network
-    options: dict[str, object] = {
-        "driver_opts": {"com.docker.network.bridge.name": bridge(shared or service.name)}
-    }
+def _networks(service: ContainerService) -> dict[str, dict[str, object]]:
+    """Return the networks of the compose file; a service is in `default` unless it says others."""
+    definition = service.definition
+    if definition.networks:
+        return {network.name: _network(network) for network in definition.networks}
+    if definition.network is not None:
+        return {"default": _network(SharedNetwork(name=definition.network))}
+    return {"default": _bridged(service.name)}
+
+
+def _network(network: SharedNetwork) -> dict[str, object]:
     # The first project that needs it makes it; the same words in all, so that none finds it different.
-    return {"name": f"rackwright-{shared}", **options} if shared else options
+    words = {"name": f"rackwright-{network.name}", **_bridged(network.name)}
+    return words | ({"internal": True} if network.internal else {})
+
+
+def _bridged(name: str) -> dict[str, object]:
+    return {"driver_opts": {"com.docker.network.bridge.name": bridge(name)}}
 
 
 def project(service: ContainerService) -> Project:
@@ -163,7 +175,7 @@ def project(service: ContainerService) -> Project:
     document: dict[str, object] = {
         "name": service.name,
         "services": {"main": entry},
-        "networks": {"default": _network(service)},
+        "networks": _networks(service),
     }
     named = [volume.source for volume in definition.volumes if not volume.source.startswith("/")]
     if named:

@@ -120,6 +120,18 @@ class Healthcheck(Strict):
     start_seconds: Annotated[int, Field(ge=0)] = 60
 
 
+class SharedNetwork(Strict):
+    """A network of the host that several containers are in; there each is found by its name.
+
+    Attributes:
+        name: Its name.
+        internal: Nothing leads out of it: who is in no other network reaches its neighbours alone.
+    """
+
+    name: Annotated[str, Field(pattern=f"^{NAME.pattern}$")]
+    internal: bool = False
+
+
 class Definition(Strict):
     """How the container runs. Memory in MB of 2**20 bytes, CPUs in cores.
 
@@ -135,6 +147,8 @@ class Definition(Strict):
         hosts: Names that resolve in the container, with their addresses; hosts need no DNS.
         network: Name of a network that it shares with others of the host: there each is found by its name;
             one of its own when left out.
+        networks: The same for a container that is in several, or in one that nothing leads out of; the
+            first is asked first for names.
     """
 
     command: list[str] | None = None
@@ -148,6 +162,7 @@ class Definition(Strict):
     devices: list[str] = []
     hosts: dict[str, IPvAnyAddress] = {}
     network: Annotated[str, Field(pattern=f"^{NAME.pattern}$")] | None = None
+    networks: list[SharedNetwork] = []
     healthcheck: Healthcheck
     memory_mb: Annotated[int, Field(ge=6)]
     cpus: Annotated[float, Field(gt=0)]
@@ -172,6 +187,17 @@ class Definition(Strict):
         taken = [(str(port.address), port.port, port.protocol) for port in self.ports]
         if len(taken) != len(set(taken)):
             raise ValueError("ports: the same address and port is published twice")
+        return self
+
+    @model_validator(mode="after")
+    def _networks_are_told_once(self) -> Self:
+        names = [network.name for network in self.networks]
+        if self.network is not None and names:
+            raise ValueError("write `network` or `networks`, not both")
+        if len(names) != len(set(names)):
+            raise ValueError("networks: a name is there twice")
+        if self.ports and names and all(network.internal for network in self.networks):
+            raise ValueError("ports: nothing leads into a container whose networks are all internal")
         return self
 
 

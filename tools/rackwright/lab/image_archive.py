@@ -44,8 +44,50 @@ def write_image(
         config: What the container runs (the OCI image configuration's `config`).
         created: RFC 3339 time to write into the image; part of its id.
     """
+    return write_images(layer, target, {tag: config}, architecture, created)[tag]
+
+
+def write_images(
+    layer: Path,
+    target: Path,
+    configs: Mapping[str, Mapping[str, object]],
+    architecture: str,
+    created: str,
+) -> dict[str, ImageArchive]:
+    """Pack one root file system into images that share it as their one layer, in one archive.
+
+    Args:
+        layer: As for one image; so are the others.
+        target: As for one image.
+        configs: `name:tag` -> what the container runs.
+        architecture: As for one image.
+        created: As for one image.
+    """
     digest = file_sha256(layer)
-    configuration = json.dumps(
+    configurations = {
+        tag: _configuration(config, architecture, created, digest) for tag, config in configs.items()
+    }
+    images = {tag: hashlib.sha256(content).hexdigest() for tag, content in configurations.items()}
+    manifest = [
+        {"Config": f"{image}.json", "RepoTags": [tag], "Layers": [f"{digest}/layer.tar"]}
+        for tag, image in images.items()
+    ]
+    with (
+        layer.open("rb") as content,
+        target.open("wb") as raw,
+        gzip.GzipFile("", "wb", 6, raw, mtime=0) as packed,
+        tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive,
+    ):
+        for tag, image in images.items():
+            _add(archive, f"{image}.json", configurations[tag])
+        _add_stream(archive, f"{digest}/layer.tar", content, layer.stat().st_size)
+        _add(archive, "manifest.json", json.dumps(manifest).encode())
+    sha256, size = file_sha256(target), target.stat().st_size
+    return {tag: ImageArchive(f"sha256:{image}", sha256, size) for tag, image in images.items()}
+
+
+def _configuration(config: Mapping[str, object], architecture: str, created: str, digest: str) -> bytes:
+    return json.dumps(
         {
             "architecture": ARCHITECTURES.get(architecture, architecture),
             "os": "linux",
@@ -57,18 +99,6 @@ def write_image(
         sort_keys=True,
         separators=(",", ":"),
     ).encode()
-    image = hashlib.sha256(configuration).hexdigest()
-    manifest = [{"Config": f"{image}.json", "RepoTags": [tag], "Layers": [f"{digest}/layer.tar"]}]
-    with (
-        layer.open("rb") as content,
-        target.open("wb") as raw,
-        gzip.GzipFile("", "wb", 6, raw, mtime=0) as packed,
-        tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive,
-    ):
-        _add(archive, f"{image}.json", configuration)
-        _add_stream(archive, f"{digest}/layer.tar", content, layer.stat().st_size)
-        _add(archive, "manifest.json", json.dumps(manifest).encode())
-    return ImageArchive(f"sha256:{image}", file_sha256(target), target.stat().st_size)
 
 
 def file_sha256(path: Path) -> str:
