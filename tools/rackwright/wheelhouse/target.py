@@ -10,8 +10,8 @@ from rackwright.errors import RackwrightError
 
 ARCHITECTURES = ("x86_64", "aarch64")
 _OLDEST = (3, 11)
-# From the newest C library among the supported systems (Debian 13's) down to manylinux2014's.
-_GLIBC_MINOR_VERSIONS = range(41, 16, -1)
+# The newest C library among the supported systems (Debian 13's), and manylinux2014's.
+_NEWEST_GLIBC, _OLDEST_GLIBC = 41, 17
 
 
 @dataclass(frozen=True)
@@ -21,10 +21,12 @@ class Target:
     Attributes:
         python: Its version, `3.13`.
         arch: The machine, as `uname -m` says it.
+        glibc: Its C library, 2.`glibc`.
     """
 
     python: str
     arch: str
+    glibc: int = _NEWEST_GLIBC
 
     def __post_init__(self) -> None:
         """Refuse what the app cannot run on.
@@ -54,9 +56,8 @@ class Target:
 
     def platforms(self) -> list[str]:
         """Platform tags of the wheels that run there, newest first."""
-        return [f"manylinux_2_{minor}_{self.arch}" for minor in _GLIBC_MINOR_VERSIONS] + [
-            f"manylinux2014_{self.arch}"
-        ]
+        minors = range(self.glibc, _OLDEST_GLIBC - 1, -1)
+        return [*(f"manylinux_2_{minor}_{self.arch}" for minor in minors), f"manylinux2014_{self.arch}"]
 
     def environment(self) -> dict[str, str]:
         """The markers of a requirement, as that interpreter would answer them."""
