@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INVENTORY ?= inventories/lab
 # In the order of what they cost; `site` is the whole thread.
-SCENARIOS ?= firewall postgresql observability stores nginx engines inference site
+SCENARIOS ?= firewall postgresql observability stores nginx engines inference dify site
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 # What Debian must have for the lab and the tests; versions are the release's.

@@ -21,6 +21,7 @@ from rackwright.site.access_checks import (
 )
 from rackwright.site.choice_checks import choice_findings
 from rackwright.site.dashboard_checks import dashboard_findings
+from rackwright.site.dify_checks import dify_findings
 from rackwright.site.edge_checks import edge_findings
 from rackwright.site.engine_checks import app_engine_findings, engine_findings
 from rackwright.site.file_checks import UNREADABLE, file_findings
@@ -129,7 +130,7 @@ def _findings(inventory: Inventory, draft: bool) -> Iterator[Finding]:
     choices: dict[str, str] = {}
     if catalogue is not None and not (tier or typed or values.findings):
         choices = _choices(inventory, catalogue)
-        selected += choice_findings(inventory, catalogue, choices)
+        selected += [*choice_findings(inventory, catalogue, choices), *dify_findings(inventory, choices)]
     yield from selected
     if not (tier or typed):
         yield from _models(inventory, values)

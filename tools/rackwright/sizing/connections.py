@@ -17,6 +17,9 @@ RESERVED = 15
 USERS_PER_CONNECTION = 5
 LEAST_PER_HOST = 16
 MOST_PER_HOST = 64
+# Dify: pools of api, worker and plugin daemon, a few of its scheduler, five for passages in each of two.
+DIFY_POOL = 16
+DIFY = 3 * DIFY_POOL + 2 + 2 * 5
 _SOURCE = "docs/sizing.md, connections"
 
 
@@ -34,4 +37,4 @@ def per_app_host(intent: Intent, hosts: Mapping[str, int]) -> Explained:
 def needed(intent: Intent, hosts: Mapping[str, int]) -> int:
     """Return the max_connections that every client of the database fits into, the reserve included."""
     app_hosts = hosts.get("app", 0)
-    return RESERVED + app_hosts * int(per_app_host(intent, hosts).value)
+    return RESERVED + app_hosts * int(per_app_host(intent, hosts).value) + hosts.get("dify_api", 0) * DIFY
