@@ -13,6 +13,7 @@ COMMANDS = {
     "join": "rackwright.cli.bundle_parts:join_command",
     "key": "rackwright.cli.bundle_key:key_command",
     "plan": "rackwright.cli.bundle_build:plan_command",
+    "plugins": "rackwright.cli.bundle_plugins:command",
     "prune": "rackwright.cli.bundle_parts:prune_command",
     "serve": "rackwright.cli.bundle_serve:serve_command",
     "split": "rackwright.cli.bundle_parts:split_command",
