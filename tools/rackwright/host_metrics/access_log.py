@@ -35,7 +35,8 @@ class AccessLog:
                     self._inode, self._offset = status.st_ino, 0
                 file.seek(self._offset)
                 data = file.read(MOST_BYTES)
-        except OSError:
+        except FileNotFoundError:
+            # Between a rotation and the first answer after it. One that may not be read is told as such.
             return [self._requests, self._seconds]
         whole, newline, _ = data.rpartition(b"\n")
         self._offset += len(whole) + len(newline)
