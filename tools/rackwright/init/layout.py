@@ -22,9 +22,10 @@ PLACES: Mapping[str, str] = {
     "monitoring": "ops",
     "grafana": "ops",
     "backup": "ops",
+    "mirror": "ops",
 }
 # On hosts whose answer names them, and on no others.
-BY_WISH = frozenset({"vector_store", "grafana"})
+BY_WISH = frozenset({"vector_store", "grafana", "mirror"})
 # What the hosts of a group are for, in the site's own files.
 PURPOSES: Mapping[str, str] = {
     "edge": "HTTPS: the only hosts that people reach",
@@ -38,6 +39,7 @@ PURPOSES: Mapping[str, str] = {
     "monitoring": "May ask every host for its metrics",
     "grafana": "Shows what is measured; needs an image, and the group container_hosts (docs/grafana.md)",
     "backup": "Fetches and keeps the backups of all other hosts",
+    "mirror": "Gives all hosts what they install, from a bundle (docs/bundle.md)",
 }
 ZONES = ("dmz", "app", "data", "ops")
 # Zones by the order of the hosts, where hosts do not say theirs.
