@@ -87,7 +87,7 @@ def test_the_compose_file_limits_the_container_and_holds_no_secret() -> None:
     assert (entry["mem_limit"], entry["memswap_limit"], entry["cpus"]) == ("64m", "64m", 0.5)
     assert [port["host_ip"] for port in entry["ports"]] == ["10.77.20.11"]
     assert entry["restart"] == "unless-stopped"
-    assert entry["logging"]["options"] == {"max-size": "10m", "max-file": "5"}
+    assert entry["logging"]["options"] == {"max-size": "10m", "max-file": "5", "tag": "{{.Name}}"}
     assert "s3cret" not in written.compose
 
 

@@ -6,7 +6,8 @@ from dataclasses import asdict
 from typing import Any
 
 from rackwright.backup.kinds import KINDS
-from rackwright.catalogue.model import Nothing, QdrantState, RedisState, Service
+from rackwright.catalogue.model import QdrantState, RedisState, Service
+from rackwright.catalogue.nothing import Nothing
 from rackwright.catalogue.site import BACKED_UP, BACKUP, Site
 
 

@@ -31,6 +31,7 @@ class Choice:
 
 CHOICES: Mapping[str, Choice] = {
     "vector_store": Choice("vector_store", ("pgvector",), "vector store"),
+    "log_store": Choice("log_store", ("none",), "log store"),
     "connection_pooler": Choice("postgresql", ("none",), "connection pooler", "postgresql"),
 }
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Field, Tag
 
 from rackwright.catalogue.health import Health
+from rackwright.catalogue.log_model import Logs
+from rackwright.catalogue.nothing import NoneOr, Nothing
 from rackwright.catalogue.route import STRICT, EdgeRoute, Name, Path, PortNumber
 
 CallerText = Annotated[str, Field(pattern=r"^(any|management|(group|service):[a-z][a-z0-9_]*)$")]
@@ -56,14 +58,6 @@ class Port:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Nothing:
-    """An explicit `none: <reason>`, where a service has no metrics, logs or state of its own."""
-
-    __pydantic_config__: ClassVar = STRICT
-    none: Annotated[str, Field(min_length=1)]
-
-
-@dataclass(frozen=True, kw_only=True)
 class Metrics:
     """Where Prometheus scrapes the service, and which secret it shows as a bearer token, if one is wanted."""
 
@@ -80,31 +74,6 @@ class Exported:
 
     __pydantic_config__: ClassVar = STRICT
     exporter: Name
-
-
-@dataclass(frozen=True, kw_only=True)
-class JournalLog:
-    """The log of a systemd unit."""
-
-    __pydantic_config__: ClassVar = STRICT
-    journal: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class FileLog:
-    """Log files, by glob."""
-
-    __pydantic_config__: ClassVar = STRICT
-    file: Path
-    format: Literal["json", "text"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class ContainerLog:
-    """What a container writes to its output."""
-
-    __pydantic_config__: ClassVar = STRICT
-    container: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,28 +151,6 @@ class MemoryShare:
     minimum_mb: Annotated[int, Field(ge=1)]
 
 
-def _shape(value: Any) -> str:  # noqa: ANN401 - pydantic hands over whatever YAML said
-    """Tell which alternative a value means by the keys that it has."""
-    if isinstance(value, Mapping):
-        for key in ("none", "journal", "file", "container", "exporter", "of"):
-            if key in value:
-                return f"~{key}"
-    return "~data"
-
-
-def _log_shape(value: Any) -> str:  # noqa: ANN401 - as above
-    shape = _shape(value)
-    return "~journal" if shape == "~data" else shape
-
-
-NoneOr = Discriminator(_shape)
-Log = Annotated[
-    Annotated[JournalLog, Tag("~journal")]
-    | Annotated[FileLog, Tag("~file")]
-    | Annotated[ContainerLog, Tag("~container")],
-    Discriminator(_log_shape),
-]
-Logs = Annotated[Annotated[Nothing, Tag("~none")] | Annotated[tuple[Log, ...], Tag("~data")], NoneOr]
 MetricsOrNone = Annotated[
     Annotated[Nothing, Tag("~none")]
     | Annotated[Exported, Tag("~exporter")]

@@ -14,6 +14,7 @@ from rackwright.catalogue.egress import beside, confined, out, outbound_site, pr
 from rackwright.catalogue.flows import ANY, MANAGEMENT, Flow, flows, source_cidrs
 from rackwright.catalogue.health import ContainerHealth, HttpHealth, JobsHealth, UnitHealth
 from rackwright.catalogue.inference import API, GROUP, VARIABLE, api_port
+from rackwright.catalogue.logs import logs_plan
 from rackwright.catalogue.model import Certificate, Service, SharedCertificate
 from rackwright.catalogue.scrape import exporters, scrape_plan, watched
 from rackwright.catalogue.site import Site, SiteHost
@@ -107,6 +108,7 @@ def host_plan(
         "budget": sizing.budget_dict(),
         "settings": sizing.settings_dict(),
         "backup": backup_plan(site, host),
+        "logs": logs_plan(site, host, intent),
         "exporters": exporters(services, here.address),
         "scrape": scrape_plan(site, host, (intent or Intent()).tier),
         "health": health,

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from rackwright.catalogue.egress import Egress
 from rackwright.catalogue.inference import VARIABLE, Serving
 from rackwright.catalogue.load import Catalogue
-from rackwright.catalogue.model import Nothing, Service
+from rackwright.catalogue.model import Service
+from rackwright.catalogue.nothing import Nothing
 from rackwright.errors import RackwrightError
 from rackwright.site.addresses import single
 
@@ -20,6 +21,9 @@ BACKED_UP = "backed_up"
 # The group of the hosts that watch, and the one that follows from it: all hosts of a site that is watched.
 MONITORING = "monitoring"
 MONITORED = "monitored"
+# The hosts whose lines are sent to a log store: all, where the site has one.
+SHIPPED = "shipped"
+LOG_STORE, NO_STORE = "log_store", "none"
 _NOT_SAID = Serving()
 
 
@@ -187,7 +191,10 @@ def place(
         choices=choices or {},
     )
     watched = list(hosts) if site.group_hosts(MONITORING) else []
-    return replace(site, groups={**groups, BACKED_UP: _stateful(site), MONITORED: watched})
+    shipped = [] if site.choices.get(LOG_STORE, NO_STORE) == NO_STORE else list(hosts)
+    return replace(
+        site, groups={**groups, SHIPPED: shipped, BACKED_UP: _stateful(site), MONITORED: watched}
+    )
 
 
 def _stateful(site: Site) -> list[str]:

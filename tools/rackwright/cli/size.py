@@ -124,6 +124,7 @@ def _sections(sizing: HostSizing) -> Iterator[tuple[str, list[tuple[str, str, Ex
             yield name, parts + settings
     kernel: Mapping[str, Explained] = {**sizing.kernel.network, **sizing.kernel.machine}
     yield "(kernel)", [(key, str(item.value), item) for key, item in kernel.items()]
+    yield "(logs)", [(key, item.text, item) for key, item in sizing.logs.parameters.items()]
 
 
 def _written(item: Explained, value: Scalar) -> str:

@@ -101,7 +101,12 @@ def _service(service: ContainerService) -> dict[str, object]:
         "stop_grace_period": f"{definition.stop_seconds}s",
         "logging": {
             "driver": "json-file",
-            "options": {"max-size": f"{definition.log_max_mb}m", "max-file": str(definition.log_files)},
+            "options": {
+                "max-size": f"{definition.log_max_mb}m",
+                "max-file": str(definition.log_files),
+                # In every line: who ships it knows by that whose it is.
+                "tag": "{{.Name}}",
+            },
         },
         "healthcheck": {
             "test": ["CMD", *map(literal, check.command)],

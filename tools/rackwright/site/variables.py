@@ -101,6 +101,17 @@ class SiteVariables(Strict):
         description="Engine of the hosts with models, of all or (in host_vars) of one: llama_cpp, ollama, "
         "vllm, …; empty: the tier's, or llama_cpp without the GPU that it needs. docs/engines/index.md",
     )
+    log_store: str = Field(
+        default="",
+        description=(
+            "Where the lines of all hosts go: elasticsearch, or none. "
+            "The tier's where the group log_store has a host, none elsewhere (when empty)."
+        ),
+    )
+    log_space_mb: int | None = Field(
+        default=None,
+        description="What a host's logs may take of its disk, in MB; a part of its reserve when left out.",
+    )
     connection_pooler: str = Field(
         default="",
         description="What shares the database's connections among clients: pgbouncer, or none (when empty).",

@@ -13,6 +13,7 @@ from rackwright.sizing.explained import Explained
 from rackwright.sizing.gpu import GpuPart, gpu_budget
 from rackwright.sizing.intent import Intent
 from rackwright.sizing.kernel import KernelSettings, size_kernel
+from rackwright.sizing.logs import LogNeeds, size_logs
 from rackwright.sizing.machine import Machine
 from rackwright.sizing.services import postgresql_of, sizer_of
 
@@ -27,6 +28,7 @@ class HostRequest:
         intent: what the tier wants.
         hosts: how many hosts of the site run a service, by name.
         options: the host's variables, of which the operator may have set some that sizing reads.
+        logs: what of it writes logs.
     """
 
     machine: Machine
@@ -34,6 +36,7 @@ class HostRequest:
     intent: Intent = field(default_factory=Intent)
     hosts: Mapping[str, int] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
+    logs: LogNeeds = field(default_factory=LogNeeds)
 
     def without(self, service: str) -> HostRequest:
         """Return the same host with one service fewer; it runs on another one."""
@@ -69,6 +72,7 @@ class HostSizing:
     budget: HostBudget
     services: Mapping[str, ServiceSizing]
     kernel: KernelSettings
+    logs: Sized
 
     def budget_dict(self) -> dict[str, object]:
         """The budget for plays: `services` has memory_mb and cpus, `parts` all that each service gets."""
@@ -78,13 +82,13 @@ class HostSizing:
         }
 
     def settings_dict(self) -> dict[str, object]:
-        """The numbers for plays: service -> setting -> value, and `kernel`."""
+        """The numbers for plays: service -> setting -> value, `kernel` and `logs`."""
         found: dict[str, object] = {
             name: dict(sizing.settings.values)
             for name, sizing in self.services.items()
             if sizing.settings.values
         }
-        return {**found, "kernel": self.kernel.as_dict()}
+        return {**found, "kernel": self.kernel.as_dict(), "logs": dict(self.logs.values)}
 
 
 def size_host(request: HostRequest) -> HostSizing:
@@ -110,7 +114,9 @@ def size_host(request: HostRequest) -> HostSizing:
         if name == "postgresql" and request.options.get("postgresql_huge_pages_reserved"):
             huge_pages = postgresql_of(asked).huge_pages
     kernel = size_kernel(request.machine, request.intent, frozenset(request.services), huge_pages)
-    return HostSizing(request, budget, services, kernel)
+    space = request.options.get("log_space_mb")
+    logs = size_logs(request.machine, request.logs, request.intent, None if space is None else int(space))
+    return HostSizing(request, budget, services, kernel, logs)
 
 
 def _asked(

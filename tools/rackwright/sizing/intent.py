@@ -47,6 +47,6 @@ def intent_of(tier: Tier, name: str = "") -> Intent:
         models=2 + len(tier.inference.more_models),
         shares=dict(tier.shares),
         engine=tier.inference.engine,
-        choices={"vector_store": tier.vector_store},
+        choices={"vector_store": tier.vector_store, "log_store": tier.log_store},
         retention=tier.retention.model_dump(),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from rackwright.catalogue.logs import log_needs
 from rackwright.catalogue.site import Site
 from rackwright.sizing.budget import ServiceShare
 from rackwright.sizing.host import HostRequest
@@ -39,4 +40,5 @@ def request_of(
         intent=intent or Intent(),
         hosts={name: len(site.hosts_of(name)) for name in site.catalogue.services},
         options=options or {},
+        logs=log_needs(site, host),
     )

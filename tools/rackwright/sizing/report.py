@@ -57,6 +57,7 @@ class HostReport:
                 for part in (self.sizing.kernel.network, self.sizing.kernel.machine)
                 for name, item in part.items()
             },
+            "logs": {name: item.as_dict() for name, item in self.sizing.logs.parameters.items()},
         }
 
 
@@ -109,4 +110,5 @@ def every_number(sizing: HostSizing) -> Mapping[str, Mapping[str, Explained]]:
     for name, service in sizing.services.items():
         found[name] = {**service.parts, **service.settings.parameters}
     found["kernel"] = {**sizing.kernel.network, **sizing.kernel.machine}
+    found["logs"] = dict(sizing.logs.parameters)
     return found

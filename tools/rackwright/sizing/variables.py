@@ -20,6 +20,7 @@ OPTIONS = (
     "localai_context",
     "localai_parallel",
     "localai_threads",
+    "log_space_mb",
     "nginx_worker_connections",
     "nginx_workers",
     "ollama_context_length",

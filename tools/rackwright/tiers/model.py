@@ -9,6 +9,7 @@ from pydantic import Field
 from rackwright.site.variables import Strict
 
 Engine = Literal["llama_cpp", "ollama", "vllm", "fastchat", "localai"]
+LogStore = Literal["none", "loki", "elasticsearch"]
 VectorStore = Literal["qdrant", "milvus", "weaviate", "chroma", "pgvector"]
 
 ServiceName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -107,6 +108,7 @@ class Tier(Strict):
     promise: Promise
     embedding: Embedding
     vector_store: VectorStore
+    log_store: LogStore
     replicas: dict[ServiceName, Positive] = Field(
         description="Hosts that should run a service; `inference` stands for the engine, whichever it is."
     )

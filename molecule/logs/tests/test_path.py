@@ -1,0 +1,142 @@
+"""Lines on their way to the store: each arrives once, in order, masked, whatever happens meanwhile.
+
+RACKWRIGHT_LOG_LINES and RACKWRIGHT_LOG_OUTAGE say how many lines are written and how many seconds the store is away.
+"""
+
+import os
+import time
+from collections import Counter
+
+import pytest
+from conftest import Line, LogStore
+from machines import Machines
+
+COUNT = int(os.environ.get("RACKWRIGHT_LOG_LINES", "6000"))
+OUTAGE = float(os.environ.get("RACKWRIGHT_LOG_OUTAGE", "15"))
+SECONDS = 60 + COUNT / 500
+WRITE = """
+import sys, time
+mark, count, target = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+out = sys.stdout if target == '-' else open(target, 'a', buffering=1)
+for number in range(count):
+    # As slowly as a program that has something to say: rotation and restarts meet it in the middle.
+    if number % 200 == 0: time.sleep(float(sys.argv[4]) if len(sys.argv) > 4 else 0)
+    print(f'{mark} {number:07d} call 13812345678 or someone@example.com, key sk-abcdefghijklmnopqrstuvwx', file=out)
+"""
+FILE = "/var/log/redis/written.log"
+UNIT = "rackwright-log-shipper.service"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def writer(machines: Machines) -> None:
+    for host in ("data1", "ops1"):
+        machines.inside(host, "cat > /run/write-lines.py", data=WRITE)
+    machines.inside("data1", f"install -o redis -g adm -m 0640 /dev/null {FILE}")
+
+
+def in_order_once(lines: list[Line], mark: str, count: int) -> None:
+    numbers = [int(line.text.split()[1]) for line in lines]
+    twice = [number for number, times in Counter(numbers).items() if times > 1]
+    missing = sorted(set(range(count)) - set(numbers))
+    assert not missing, f"{mark}: {len(missing)} lines are missing, such as {missing[:5]}"
+    assert not twice, f"{mark}: {len(twice)} lines came twice, such as {twice[:5]}"
+    assert numbers == sorted(numbers), f"{mark}: out of order"
+    assert all("138****5678" in line.text and "so***@example.com" in line.text for line in lines)
+    assert not any("13812345678" in line.text or "sk-abc" in line.text for line in lines)
+
+
+def write(machines: Machines, host: str, mark: str, count: int, target: str, pause: float = 0) -> None:
+    run = f"python3 /run/write-lines.py {mark} {count} {target} {pause}"
+    machines.inside(host, f"systemd-run -q --unit=write-{mark} -p LogRateLimitIntervalSec=0 {run}")
+
+
+def written(machines: Machines, host: str, mark: str) -> None:
+    machines.inside(host, f"while systemctl is-active -q write-{mark}; do sleep 0.5; done")
+
+
+def test_nothing_is_lost_while_the_store_is_away(machines: Machines, log_store: LogStore) -> None:
+    share = COUNT // 3
+    started = log_store.last()
+    log_store.stop()
+    away = time.monotonic()
+    write(machines, "data1", "away-file", share, FILE)
+    write(machines, "data1", "away-journal", share, "-")
+    machines.inside(
+        "ops1",
+        "docker run -d --name away-container --network none --log-opt tag='{{.Name}}' --log-opt max-size=1m --log-opt max-file=3"
+        " -v /run/write-lines.py:/write.py:ro --entrypoint python3"
+        f" $(docker inspect -f '{{{{.Image}}}}' elasticsearch) /write.py away-container {share} - 0.05",
+    )
+    for mark in ("away-file", "away-journal"):
+        written(machines, "data1", mark)
+    time.sleep(max(0.0, OUTAGE - (time.monotonic() - away)))
+    log_store.start()
+    back = time.monotonic()
+    for mark in ("away-file", "away-journal", "away-container"):
+        in_order_once(log_store.wait(mark, share, SECONDS, started), mark, share)
+    print(f"{3 * share} lines were there {time.monotonic() - back:.0f} s after the store was back")
+    machines.inside("ops1", "docker rm -f away-container")
+
+
+@pytest.mark.parametrize("how", ["restart", "kill -s KILL"])
+def test_nothing_is_lost_when_the_shipper_ends_meanwhile(machines: Machines, log_store: LogStore, how: str) -> None:
+    mark, count = f"ends-{how.split()[0]}", COUNT // 6
+    started = log_store.last()
+    log_store.stop()
+    write(machines, "data1", mark, count, FILE, 0.3)
+    write(machines, "data1", f"{mark}-journal", count, "-", 0.3)
+    for _ in range(3):
+        time.sleep(1)
+        machines.inside("data1", f"systemctl {how} {UNIT}")
+    for name in (mark, f"{mark}-journal"):
+        written(machines, "data1", name)
+    machines.inside("data1", f"systemctl {how} {UNIT}")
+    log_store.start()
+    for name in (f"{mark} ", f"{mark}-journal "):
+        in_order_once(log_store.wait(name, count, SECONDS, started), name, count)
+
+
+def test_lines_go_on_when_the_shipper_is_killed_in_the_middle(machines: Machines, log_store: LogStore) -> None:
+    count = COUNT // 6
+    started = log_store.last()
+    write(machines, "data1", "middle", count, FILE, 0.5)
+    for _ in range(4):
+        time.sleep(1.5)
+        machines.inside("data1", f"systemctl kill -s KILL {UNIT}")
+    in_order_once(log_store.wait("middle ", count, SECONDS, started), "middle", count)
+
+
+def test_what_is_turned_while_nobody_reads_is_read_afterwards(machines: Machines, log_store: LogStore) -> None:
+    started = log_store.last()
+    machines.inside("data1", f"systemctl stop {UNIT}")
+    machines.inside("data1", f"python3 /run/write-lines.py turned-before 200 {FILE}")
+    machines.inside("data1", "logrotate --force /etc/logrotate.d/redis-server")
+    machines.inside("data1", f"python3 /run/write-lines.py turned-after 200 {FILE}")
+    machines.inside("data1", f"systemctl start {UNIT}")
+    for mark in ("turned-before", "turned-after"):
+        in_order_once(log_store.wait(mark, 200, 60, started), mark, 200)
+
+
+def test_what_waits_is_bounded(machines: Machines, log_store: LogStore) -> None:
+    """With a bound of 300 kB instead of the host's own."""
+    count = COUNT // 2
+    configuration = "/etc/rackwright/log-shipper/rsyslog.conf"
+    machines.inside("data1", f"cp -a {configuration} /run/rsyslog.conf.kept")
+    machines.inside(
+        "data1",
+        f"sed -i -E 's/queue.maxDiskSpace=\"[0-9]+m\"/queue.maxDiskSpace=\"300k\"/; s/maxFileSize=\"4m\"/maxFileSize=\"64k\"/' {configuration}"
+        f" && systemctl restart {UNIT}",
+    )
+    started = log_store.last()
+    try:
+        log_store.stop()
+        machines.inside("data1", f"python3 /run/write-lines.py bounded {count} {FILE}")
+        time.sleep(8)
+        taken = int(machines.inside("data1", "du -sk /var/lib/rackwright-log-shipper/queue").split()[0])
+        assert taken < 450, f"{taken} kB wait"
+        assert machines.inside("data1", f"systemctl is-active {UNIT}") == "active"
+        machines.inside("data1", f"systemctl restart {UNIT}")
+    finally:
+        log_store.start()
+    in_order_once(log_store.wait("bounded ", count, SECONDS, started), "bounded", count)
+    machines.inside("data1", f"cp -a /run/rsyslog.conf.kept {configuration} && systemctl restart {UNIT}")

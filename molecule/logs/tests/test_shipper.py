@@ -1,0 +1,90 @@
+"""What the shipper may do, what it tells of itself, and what the store lets it do."""
+
+import json
+
+import pytest
+from conftest import LogStore
+from machines import Machines
+
+ASK = """
+import base64, json, ssl, sys, urllib.error, urllib.request
+url, user, secret, body = sys.argv[1], sys.argv[2], sys.stdin.read().strip(), sys.argv[3].encode()
+context = ssl.create_default_context(cafile='/etc/rackwright/tls/ca.pem')
+request = urllib.request.Request(url, body or None, method='POST' if body else 'GET')
+request.add_header('Content-Type', 'application/json')
+if user: request.add_header('Authorization', 'Basic ' + base64.b64encode(f'{user}:{secret}'.encode()).decode())
+try:
+    print(urllib.request.urlopen(request, context=context).status)
+except urllib.error.HTTPError as error:
+    print(error.code)
+"""
+
+
+def asked(machines: Machines, host: str, path: str, user: str = "", body: str = "") -> str:
+    machines.inside(host, "cat > /run/ask.py", data=ASK)
+    secret = json.loads(machines.inside("data1", "cat /etc/rackwright/log-shipper/secrets.json"))["password"]
+    url = f"https://{machines.addresses['ops1']}:9200{path}"
+    return machines.inside(host, f"python3 /run/ask.py {url} '{user}' '{body}'", data=secret)
+
+
+def test_the_shipper_may_add_and_nothing_else(machines: Machines) -> None:
+    assert asked(machines, "data1", "/") == "401"
+    assert asked(machines, "data1", "/", "shipper") == "200"
+    assert asked(machines, "data1", "/ai-platform-2026.01.01/_search", "shipper", "{}") == "403"
+    assert asked(machines, "data1", "/_security/user/reader", "shipper") == "403"
+    assert asked(machines, "data1", "/_ilm/policy/ai-platform", "shipper") == "403"
+
+
+def test_it_runs_as_nobody_of_importance(machines: Machines) -> None:
+    told = machines.inside("data1", "ps -o user:20=,args= -C rsyslogd,python3")
+    ours = [line for line in told.splitlines() if "log-shipper" in line]
+    assert len(ours) == 2
+    assert all(line.startswith("rackwright-logs ") for line in ours)
+    secret = json.loads(machines.inside("data1", "cat /etc/rackwright/log-shipper/secrets.json"))["password"]
+    assert secret not in machines.inside("data1", "cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null | tr '\\0' ' '")
+    assert machines.inside("data1", "stat -c '%U %G %a' /etc/rackwright/log-shipper/secrets.json") == "root rackwright-logs 640"
+    assert machines.inside("data1", "systemctl is-active rsyslog.service", check=False) == "inactive"
+
+
+def test_every_service_of_the_hosts_is_in_the_store(machines: Machines, log_store: LogStore) -> None:
+    found = {(line.host, line.service) for line in log_store.lines()}
+    for host, service in (("data1", "redis"), ("data1", "postgresql"), ("data1", "system"), ("ops1", "elasticsearch"),
+                          ("ops1", "docker"), ("app1", "sshd")):  # fmt: skip
+        assert (host, service) in found
+
+
+def test_its_metrics_are_published(machines: Machines) -> None:
+    metrics = machines.inside("data1", "cat /var/lib/prometheus/node-exporter/rackwright-logs.prom")
+    values = dict(line.split() for line in metrics.splitlines() if not line.startswith("#"))
+    assert float(values["rackwright_logs_sent_total"]) > 0
+    assert values["rackwright_logs_dropped_total"] == "0"
+    assert values["rackwright_logs_store_up"] == "1"
+    published = machines.inside(
+        "data1", f"curl -s --cacert /etc/rackwright/tls/ca.pem https://{machines.addresses['data1']}:9100/metrics", check=False
+    )
+    assert not published or "rackwright_logs_waiting" in published
+
+
+def test_objects_are_in_force_and_a_second_run_changes_none(machines: Machines) -> None:
+    told = machines.inside(
+        "ops1",
+        f"rackwright-elasticsearch https://{machines.addresses['ops1']}:9200 /etc/rackwright/elasticsearch /etc/rackwright/tls/ca.pem",
+    )
+    assert told == ""
+
+
+@pytest.mark.parametrize(
+    ("extra", "told"),
+    [
+        ({"log_store": "splunk"}, "log_store"),
+        ({"log_space_mb": 500_000}, "log_space_mb is 500000"),
+        ({"vault_log_shipper_password": "short"}, "log_shipper_store.password"),
+    ],
+    ids=["unknown store", "more than the disk", "weak secret"],
+)
+def test_bad_input_is_refused_before_a_host_is_changed(machines: Machines, extra: dict[str, object], told: str) -> None:
+    playbook = "playbooks/logging.yml" if "vault_log_shipper_password" in extra else "playbooks/preflight.yml"
+    code, output = machines.play(playbook, "localhost,data1", **extra)
+    assert code != 0
+    assert told in output
+

@@ -1,0 +1,50 @@
+"""What a host's logs may take is bounded, whatever the machine and whatever writes."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rackwright.sizing.disk import reserve_gb
+from rackwright.sizing.intent import Intent
+from rackwright.sizing.logs import CONTAINER_MB, LogNeeds, size_logs
+from rackwright.sizing.machine import Machine
+from rackwright.sizing.refusal import RefusedError
+
+
+def machine(disk_gb: int | None) -> Machine:
+    return Machine(memory_mb=4096, cpus=2, disk_gb=disk_gb)
+
+
+@given(
+    disk_gb=st.none() | st.integers(min_value=1, max_value=50_000),
+    files=st.integers(min_value=1, max_value=64),
+    containers=st.integers(min_value=0, max_value=30),
+    shipped=st.booleans(),
+    days=st.integers(min_value=1, max_value=400),
+)
+def test_all_parts_together_are_within_the_space(
+    disk_gb: int | None, files: int, containers: int, shipped: bool, days: int
+) -> None:
+    needs = LogNeeds(files, containers, shipped)
+    intent = Intent(retention={"logs_days": days})
+    try:
+        sized = size_logs(machine(disk_gb), needs, intent).values
+    except RefusedError as error:
+        # What it names would do, where the disk has it.
+        space = next(change.value for change in error.changes if change.variable == "log_space_mb")
+        assert size_logs(machine(None), needs, intent, int(space)).values["file_max_kb"]
+        return
+    kept_mb = int(sized["file_max_kb"]) * files * (days + 1) / 1024
+    parts = kept_mb + int(sized["journal_mb"]) + int(sized["buffer_mb"]) + containers * CONTAINER_MB
+    assert parts <= int(sized["space_mb"])
+    if disk_gb is not None:
+        assert int(sized["space_mb"]) <= max(1024, reserve_gb(disk_gb) * 1024 * 4 // 5)
+    assert bool(sized["buffer_mb"]) == shipped
+
+
+def test_more_than_the_reserve_is_refused_with_what_would_do() -> None:
+    with pytest.raises(RefusedError, match="log_space_mb is 50000") as caught:
+        size_logs(machine(100), LogNeeds(), Intent(), 50_000)
+    assert [change.variable for change in caught.value.changes] == ["log_space_mb", "host_disk_gb"]
+    larger = int(caught.value.changes[1].value)
+    assert size_logs(machine(larger), LogNeeds(), Intent(), 50_000).values["space_mb"] == 50_000

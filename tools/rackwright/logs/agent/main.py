@@ -1,0 +1,78 @@
+"""The program itself: settings, the store that they name, and rsyslog at standard input."""
+
+from __future__ import annotations
+
+import json
+import sys
+import syslog
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rackwright.logs.agent.client import Client
+from rackwright.logs.agent.counts import Counts, publish
+from rackwright.logs.agent.record import Record, Sources, record_of
+from rackwright.logs.agent.stores import Elasticsearch, Logstash, Loki, Store
+from rackwright.logs.agent.wire import UndeliveredError, serve
+
+_REFUSED_BYTES = 10 * 1024 * 1024
+
+
+class Sender:
+    """Takes batches from rsyslog and brings them to the store."""
+
+    def __init__(self, settings: Mapping[str, Any], secrets: Mapping[str, str]) -> None:
+        self._sources = Sources(
+            **{name: settings[name] for name in ("host", "files", "journals", "containers")}
+        )
+        self._refused = Path(settings["refused"])
+        self.counts = Counts()
+        client = Client(
+            settings["urls"], settings["authority"], secrets.get("user", ""), secrets.get("password", "")
+        )
+        self._store = self._made(settings, client)
+
+    def _made(self, settings: Mapping[str, Any], client: Client) -> Store:
+        host = settings["host"]
+        if settings["kind"] == "elasticsearch":
+            return Elasticsearch(client, host, settings["index"], self.counts, self._refuse)
+        if settings["kind"] == "logstash":
+            return Logstash(client, host, self.counts)
+        return Loki(client, host, self.counts, self._refuse)
+
+    def deliver(self, batch: list[bytes]) -> None:
+        """Store a batch; the first failure and the first success after one are told to the journal."""
+        records = [record_of(raw, self._sources) for raw in batch]
+        try:
+            self._store.store(records)
+        except UndeliveredError as error:
+            self.counts.failures += 1
+            if self.counts.store_up:
+                syslog.syslog(syslog.LOG_WARNING, f"the log store does not take lines, they wait: {error}")
+            self.counts.store_up = False
+            raise
+        if not self.counts.store_up:
+            syslog.syslog(syslog.LOG_NOTICE, "the log store takes lines again")
+        self.counts.store_up = True
+        self.counts.last_success = time.time()
+        self.counts.masked += sum(record.masked for record in records)
+
+    def _refuse(self, record: Record, reason: str) -> None:
+        """Keep what the store will never take beside the queue, as much as is allowed there."""
+        self.counts.dropped += 1
+        entry = {"reason": reason, "id": record.id, "service": record.service, "line": record.text}
+        if not self._refused.exists() or self._refused.stat().st_size < _REFUSED_BYTES:
+            with self._refused.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(entry, ensure_ascii=False) + "\n")
+
+
+def main(arguments: list[str]) -> None:
+    """Run until rsyslog closes standard input. Argument: the directory of settings.json and secrets.json."""
+    syslog.openlog("rackwright-log-shipper", syslog.LOG_PID, syslog.LOG_DAEMON)
+    directory = Path(arguments[0])
+    settings = json.loads((directory / "settings.json").read_text(encoding="utf-8"))
+    secrets = json.loads((directory / "secrets.json").read_text(encoding="utf-8"))
+    sender = Sender(settings, secrets)
+    publish(sender.counts, Path(settings["queue"]), settings["buffer_bytes"], Path(settings["metrics"]))
+    serve(sys.stdin.buffer, sys.stdout.buffer, sender.deliver)
