@@ -22,7 +22,8 @@ while True:
     hits = json.load(urllib.request.urlopen(request, context=context))['hits']['hits']
     for hit in hits:
         line = hit['_source']
-        print(json.dumps([hit['sort'][0], line['host']['name'], line['service']['name'], line['log'], line['message']]))
+        names = line['host']['name'], line['service']['name']
+        print(json.dumps([hit['sort'][0], *names, line['log'], line['message']]))
     if not hits:
         break
     after = hits[-1]['sort'][0]
@@ -77,7 +78,12 @@ class LogStore:
 
     def start(self) -> None:
         """The store comes back."""
-        self._machines.inside("ops1", "docker start elasticsearch")
+        address = self._machines.addresses["ops1"]
+        self._machines.inside(
+            "ops1",
+            "docker start elasticsearch; for try in $(seq 1 60); do"
+            f" (exec 3<>/dev/tcp/{address}/9200) 2>/dev/null && exit 0; sleep 0.5; done; exit 1",
+        )
 
 
 @pytest.fixture(scope="session")

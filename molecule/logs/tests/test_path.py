@@ -1,6 +1,7 @@
 """Lines on their way to the store: each arrives once, in order, masked, whatever happens meanwhile.
 
-RACKWRIGHT_LOG_LINES and RACKWRIGHT_LOG_OUTAGE say how many lines are written and how many seconds the store is away.
+RACKWRIGHT_LOG_LINES and RACKWRIGHT_LOG_OUTAGE say how many lines are written, and for how many seconds the
+store is away.
 """
 
 import os
@@ -21,9 +22,12 @@ out = sys.stdout if target == '-' else open(target, 'a', buffering=1)
 for number in range(count):
     # As slowly as a program that has something to say: rotation and restarts meet it in the middle.
     if number % 200 == 0: time.sleep(float(sys.argv[4]) if len(sys.argv) > 4 else 0)
-    print(f'{mark} {number:07d} call 13812345678 or someone@example.com, key sk-abcdefghijklmnopqrstuvwx', file=out)
+    said = 'call 13812345678 or someone@example.com, key sk-abcdefghijklmnopqrstuvwx'
+    print(f'{mark} {number:07d} {said}', file=out)
 """
-FILE = "/var/log/redis/written.log"
+# Of this run: the same line at the same place of a file of the same name would be the same line.
+RUN = f"{int(time.time()):x}"
+FILE = f"/var/log/redis/written-{RUN}.log"
 UNIT = "rackwright-log-shipper.service"
 
 
@@ -59,28 +63,29 @@ def test_nothing_is_lost_while_the_store_is_away(machines: Machines, log_store: 
     started = log_store.last()
     log_store.stop()
     away = time.monotonic()
-    write(machines, "data1", "away-file", share, FILE)
-    write(machines, "data1", "away-journal", share, "-")
+    write(machines, "data1", f"away-file-{RUN}", share, FILE)
+    write(machines, "data1", f"away-journal-{RUN}", share, "-")
     machines.inside(
         "ops1",
-        "docker run -d --name away-container --network none --log-opt tag='{{.Name}}' --log-opt max-size=1m --log-opt max-file=3"
+        f"docker run -d --name away-container-{RUN} --network none --log-opt tag='{{{{.Name}}}}'"
+        " --log-opt max-size=1m --log-opt max-file=3"
         " -v /run/write-lines.py:/write.py:ro --entrypoint python3"
-        f" $(docker inspect -f '{{{{.Image}}}}' elasticsearch) /write.py away-container {share} - 0.05",
+        f" $(docker inspect -f '{{{{.Image}}}}' elasticsearch) /write.py away-container-{RUN} {share} - 0.05",
     )
-    for mark in ("away-file", "away-journal"):
+    for mark in (f"away-file-{RUN}", f"away-journal-{RUN}"):
         written(machines, "data1", mark)
     time.sleep(max(0.0, OUTAGE - (time.monotonic() - away)))
     log_store.start()
-    back = time.monotonic()
-    for mark in ("away-file", "away-journal", "away-container"):
-        in_order_once(log_store.wait(mark, share, SECONDS, started), mark, share)
-    print(f"{3 * share} lines were there {time.monotonic() - back:.0f} s after the store was back")
-    machines.inside("ops1", "docker rm -f away-container")
+    for mark in (f"away-file-{RUN}", f"away-journal-{RUN}", f"away-container-{RUN}"):
+        in_order_once(log_store.wait(f"{mark} 0", share, SECONDS, started), mark, share)
+    machines.inside("ops1", f"docker rm -f away-container-{RUN}")
 
 
 @pytest.mark.parametrize("how", ["restart", "kill -s KILL"])
-def test_nothing_is_lost_when_the_shipper_ends_meanwhile(machines: Machines, log_store: LogStore, how: str) -> None:
-    mark, count = f"ends-{how.split()[0]}", COUNT // 6
+def test_nothing_is_lost_when_the_shipper_ends_meanwhile(
+    machines: Machines, log_store: LogStore, how: str
+) -> None:
+    mark, count = f"ends-{how.partition(' ')[0]}-{RUN}", COUNT // 6
     started = log_store.last()
     log_store.stop()
     write(machines, "data1", mark, count, FILE, 0.3)
@@ -92,51 +97,60 @@ def test_nothing_is_lost_when_the_shipper_ends_meanwhile(machines: Machines, log
         written(machines, "data1", name)
     machines.inside("data1", f"systemctl {how} {UNIT}")
     log_store.start()
-    for name in (f"{mark} ", f"{mark}-journal "):
+    for name in (f"{mark} 0", f"{mark}-journal 0"):
         in_order_once(log_store.wait(name, count, SECONDS, started), name, count)
 
 
-def test_lines_go_on_when_the_shipper_is_killed_in_the_middle(machines: Machines, log_store: LogStore) -> None:
+def test_lines_go_on_when_the_shipper_is_killed_in_the_middle(
+    machines: Machines, log_store: LogStore
+) -> None:
     count = COUNT // 6
     started = log_store.last()
-    write(machines, "data1", "middle", count, FILE, 0.5)
+    write(machines, "data1", f"middle-{RUN}", count, FILE, 0.5)
     for _ in range(4):
         time.sleep(1.5)
         machines.inside("data1", f"systemctl kill -s KILL {UNIT}")
-    in_order_once(log_store.wait("middle ", count, SECONDS, started), "middle", count)
+    in_order_once(log_store.wait(f"middle-{RUN} 0", count, SECONDS, started), "middle", count)
 
 
-def test_what_is_turned_while_nobody_reads_is_read_afterwards(machines: Machines, log_store: LogStore) -> None:
+def test_what_is_turned_while_nobody_reads_is_read_afterwards(
+    machines: Machines, log_store: LogStore
+) -> None:
     started = log_store.last()
     machines.inside("data1", f"systemctl stop {UNIT}")
-    machines.inside("data1", f"python3 /run/write-lines.py turned-before 200 {FILE}")
+    machines.inside("data1", f"python3 /run/write-lines.py turned-before-{RUN} 200 {FILE}")
     machines.inside("data1", "logrotate --force /etc/logrotate.d/redis-server")
-    machines.inside("data1", f"python3 /run/write-lines.py turned-after 200 {FILE}")
+    machines.inside("data1", f"python3 /run/write-lines.py turned-after-{RUN} 200 {FILE}")
     machines.inside("data1", f"systemctl start {UNIT}")
-    for mark in ("turned-before", "turned-after"):
-        in_order_once(log_store.wait(mark, 200, 60, started), mark, 200)
+    for mark in (f"turned-before-{RUN}", f"turned-after-{RUN}"):
+        in_order_once(log_store.wait(f"{mark} 0", 200, 60, started), mark, 200)
 
 
 def test_what_waits_is_bounded(machines: Machines, log_store: LogStore) -> None:
     """With a bound of 300 kB instead of the host's own."""
     count = COUNT // 2
     configuration = "/etc/rackwright/log-shipper/rsyslog.conf"
+    queue = "/var/lib/rackwright-log-shipper/queue"
     machines.inside("data1", f"cp -a {configuration} /run/rsyslog.conf.kept")
     machines.inside(
         "data1",
-        f"sed -i -E 's/queue.maxDiskSpace=\"[0-9]+m\"/queue.maxDiskSpace=\"300k\"/; s/maxFileSize=\"4m\"/maxFileSize=\"64k\"/' {configuration}"
-        f" && systemctl restart {UNIT}",
+        # With a queue that begins anew: one file of it stays until it is full, delivered or not.
+        f"for try in $(seq 1 60); do grep -q 'iQueueSize:2:1:0:' {queue}/ship.qi && break; sleep 0.5; done;"
+        f" systemctl stop {UNIT}; rm -f {queue}/*;"
+        ' sed -i -E \'s/maxDiskSpace="[0-9]+m"/maxDiskSpace="300k"/; s/maxFileSize="4m"/maxFileSize="64k"/\''
+        f" {configuration};"
+        f" systemctl start {UNIT}",
     )
     started = log_store.last()
     try:
         log_store.stop()
-        machines.inside("data1", f"python3 /run/write-lines.py bounded {count} {FILE}")
+        machines.inside("data1", f"python3 /run/write-lines.py bounded-{RUN} {count} {FILE}")
         time.sleep(8)
-        taken = int(machines.inside("data1", "du -sk /var/lib/rackwright-log-shipper/queue").split()[0])
+        taken = int(machines.inside("data1", f"du -sk {queue}").split()[0])
         assert taken < 450, f"{taken} kB wait"
         assert machines.inside("data1", f"systemctl is-active {UNIT}") == "active"
         machines.inside("data1", f"systemctl restart {UNIT}")
     finally:
         log_store.start()
-    in_order_once(log_store.wait("bounded ", count, SECONDS, started), "bounded", count)
+    in_order_once(log_store.wait(f"bounded-{RUN} 0", count, SECONDS, started), "bounded", count)
     machines.inside("data1", f"cp -a /run/rsyslog.conf.kept {configuration} && systemctl restart {UNIT}")

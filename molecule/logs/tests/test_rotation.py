@@ -1,4 +1,4 @@
-"""Thirty days of rotation: no line lost, the space bounded, every program writes to its new file, and nothing is unshipped."""
+"""Thirty days of rotation: no line lost, the space bounded, programs on their new files, all shipped."""
 
 import time
 
@@ -21,8 +21,10 @@ def test_thirty_days(machines: Machines, log_store: LogStore) -> None:
     machines.inside(
         "data1",
         f"for day in $(seq 1 {DAYS}); do"
-        "  for line in $(seq 1 20); do echo \"day $day line $line of written\" >> /var/log/redis/days.log; done;"
-        "  runuser -u postgres -- psql -qXAt -c \"DO \\$\\$ BEGIN RAISE LOG 'day $day of postgresql'; END \\$\\$\";"
+        "  for line in $(seq 1 20); do"
+        '    echo "day $day line $line of written" >> /var/log/redis/days.log; done;'
+        "  runuser -u postgres -- psql -qXAt -c"
+        "    \"DO \\$\\$ BEGIN RAISE LOG 'day $day of postgresql'; END \\$\\$\";"
         "  /usr/local/lib/rackwright/redis-cli config set loglevel verbose >/dev/null; sleep 0.05;"
         f"  logrotate --force {REDIS}; logrotate --force {POSTGRESQL};"
         " done",
@@ -31,12 +33,16 @@ def test_thirty_days(machines: Machines, log_store: LogStore) -> None:
     kept = machines.inside("data1", "zcat -f /var/log/redis/days.log* | sort | uniq -c | sort -n")
     assert len(kept.splitlines()) == DAYS * 20
     assert all(line.split()[0] == "1" for line in kept.splitlines())
-    told = machines.inside("data1", "zcat -f /var/log/postgresql/*-main.log* | grep -c 'LOG:  day [0-9]* of postgresql'")
+    told = machines.inside(
+        "data1", "zcat -f /var/log/postgresql/*-main.log* | grep -c 'LOG:  day [0-9]* of postgresql'"
+    )
     assert int(told) == DAYS
     # The number of files is bounded, and all but the newest two are packed.
     names = machines.inside("data1", "ls /var/log/postgresql").split()
     assert len([name for name in names if "main.log" in name]) <= DAYS + 1
-    assert sorted(name for name in names if not name.endswith(".gz") and "main.log." in name) == ["postgresql-17-main.log.1"]
+    assert sorted(name for name in names if not name.endswith(".gz") and "main.log." in name) == [
+        "postgresql-17-main.log.1"
+    ]
     # And each day is in the store, once.
     lines = log_store.wait("of written", DAYS * 20, 90, started)
     assert sorted(line.text for line in lines) == sorted(
@@ -67,7 +73,9 @@ def test_a_day_and_a_size_turn_a_file_and_nothing_else_does(machines: Machines) 
     yesterday = machines.inside("data1", "date -d yesterday +%Y-%-m-%-d-%-H:0:0")
 
     def run(day: str) -> bool:
-        machines.inside("data1", f"rm -f {path}.1*; printf 'logrotate state -- version 2\\n\"{path}\" {day}\\n' > {state}")
+        machines.inside(
+            "data1", f"rm -f {path}.1*; printf 'logrotate state -- version 2\\n\"{path}\" {day}\\n' > {state}"
+        )
         machines.inside("data1", f"logrotate --state {state} {REDIS}")
         return machines.inside("data1", f"test -e {path}.1 && echo turned", check=False) == "turned"
 
@@ -85,7 +93,9 @@ def test_the_whole_of_logs_is_bounded(machines: Machines) -> None:
         assert "OnCalendar=*:0/15" in machines.inside(host, "systemctl cat logrotate.timer")
         assert machines.inside(host, "systemctl is-active logrotate.timer") == "active"
         # No two files of logrotate are of the same log: it would do nothing then.
-        told = machines.inside(host, "logrotate --debug /etc/logrotate.conf 2>&1 | grep -iE 'duplicate|^error' || true")
+        told = machines.inside(
+            host, "logrotate --debug /etc/logrotate.conf 2>&1 | grep -iE 'duplicate|^error' || true"
+        )
         assert told == "", f"{host}: {told}"
     assert "tag" in machines.inside("ops1", "cat /etc/docker/daemon.json")
 

@@ -11,6 +11,7 @@ import yaml
 
 from rackwright.logs.agent.client import Client
 from rackwright.logs.agent.counts import Counts, rendered, waiting
+from rackwright.logs.agent.main import Sender
 from rackwright.logs.agent.objects import found_object, holds
 from rackwright.logs.agent.record import LONGEST, Record, Sources, record_of
 from rackwright.logs.agent.stores import Elasticsearch, Logstash, Loki, document
@@ -42,20 +43,37 @@ def test_each_message_is_answered_before_the_next() -> None:
     assert stored == [[b"one", b"two"]]
 
 
-def test_a_batch_that_is_not_stored_is_refused_whole_and_comes_again() -> None:
-    tries: list[list[bytes]] = []
+def test_a_batch_is_tried_until_it_is_stored_and_rsyslog_waits(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr("time.sleep", pauses.append)
+    told: list[str] = []
+    monkeypatch.setattr("syslog.syslog", lambda _, text: told.append(text))
+    settings = {
+        "host": "app1",
+        "files": SOURCES.files,
+        "journals": {},
+        "containers": {},
+        "kind": "elasticsearch",
+        "urls": ["https://10.0.0.1:9200"],
+        "authority": "",
+        "index": "x",
+        "refused": str(tmp_path / "refused.json"),
+    }
+    sender = Sender(settings, {})
+    answers: list[Any] = [UndeliveredError("away"), UndeliveredError("away"), None]
 
-    def deliver(batch: list[bytes]) -> None:
-        tries.append(batch)
-        if len(tries) == 1:
-            raise UndeliveredError("away\nfor now")
+    def store(_: object) -> None:
+        answer = answers.pop(0)
+        if answer:
+            raise answer
 
-    batch = [b"BEGIN TRANSACTION\n", b"one\n", b"COMMIT TRANSACTION\n"]
-    out = io.BytesIO()
-    serve([*batch, *batch], out, deliver)
-    assert b"Error: away for now\n" in out.getvalue()
-    assert out.getvalue().endswith(b"OK\n")
-    assert tries == [[b"one"], [b"one"]]
+    monkeypatch.setattr(sender, "_store", type("Store", (), {"store": staticmethod(store)}))
+    sender.deliver([line("13812345678")])
+    assert pauses == [0.5, 1.0]
+    assert len(told) == 2
+    assert (sender.counts.failures, sender.counts.masked, sender.counts.store_up) == (2, 1, True)
 
 
 def test_a_line_has_one_id_however_often_and_under_whichever_name_it_is_read() -> None:

@@ -4,7 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rackwright.sizing.asked import Asked
+from rackwright.sizing.budget import ServiceShare, host_budget
 from rackwright.sizing.disk import reserve_gb
+from rackwright.sizing.elasticsearch import size_elasticsearch
 from rackwright.sizing.intent import Intent
 from rackwright.sizing.logs import CONTAINER_MB, LogNeeds, size_logs
 from rackwright.sizing.machine import Machine
@@ -48,3 +51,26 @@ def test_more_than_the_reserve_is_refused_with_what_would_do() -> None:
     assert [change.variable for change in caught.value.changes] == ["log_space_mb", "host_disk_gb"]
     larger = int(caught.value.changes[1].value)
     assert size_logs(machine(larger), LogNeeds(), Intent(), 50_000).values["space_mb"] == 50_000
+
+
+def test_days_that_the_store_cannot_hold_are_refused() -> None:
+    budget = host_budget(8192, 4, {"elasticsearch": ServiceShare(4, 1024)})
+    intent = Intent(concurrent_users=50, retention={"logs_days": 30})
+
+    def sized(disk_gb: int, **options: int) -> int:
+        asked = Asked(
+            "elasticsearch",
+            budget.services["elasticsearch"],
+            machine(disk_gb),
+            intent,
+            disk_gb=disk_gb,
+            options=options,
+        )
+        return int(size_elasticsearch(asked).values["days_held"])
+
+    assert sized(20) >= 30
+    with pytest.raises(RefusedError, match="hold 5 days of 300 MB") as caught:
+        sized(2)
+    assert caught.value.changes[1].value == 5
+    with pytest.raises(RefusedError, match="10000 MB"):
+        sized(20, log_store_daily_mb=10_000)

@@ -108,6 +108,10 @@ class SiteVariables(Strict):
             "The tier's where the group log_store has a host, none elsewhere (when empty)."
         ),
     )
+    log_store_daily_mb: int | None = Field(
+        default=None,
+        description="What the log store keeps of a day, in MB; 50 and 5 a concurrent user when left out.",
+    )
     log_space_mb: int | None = Field(
         default=None,
         description="What a host's logs may take of its disk, in MB; a part of its reserve when left out.",

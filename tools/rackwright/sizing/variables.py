@@ -21,6 +21,7 @@ OPTIONS = (
     "localai_parallel",
     "localai_threads",
     "log_space_mb",
+    "log_store_daily_mb",
     "nginx_worker_connections",
     "nginx_workers",
     "ollama_context_length",

@@ -16,6 +16,7 @@ from rackwright.logs.agent.record import Record, Sources, record_of
 from rackwright.logs.agent.stores import Elasticsearch, Logstash, Loki, Store
 from rackwright.logs.agent.wire import UndeliveredError, serve
 
+_PAUSE, _LONGEST_PAUSE = 0.5, 5.0
 _REFUSED_BYTES = 10 * 1024 * 1024
 
 
@@ -42,8 +43,21 @@ class Sender:
         return Loki(client, host, self.counts, self._refuse)
 
     def deliver(self, batch: list[bytes]) -> None:
-        """Store a batch; the first failure and the first success after one are told to the journal."""
+        """Store a batch, however long that takes.
+
+        A batch that rsyslog is told of as failed goes to the end of its queue, behind what came later. So it is
+        never told: it waits for this answer, and its queue on the disk grows meanwhile. When this program ends
+        before, the batch is still in the queue, at its place.
+        """
         records = [record_of(raw, self._sources) for raw in batch]
+        pause = _PAUSE
+        while not self._stored(records):
+            time.sleep(pause)
+            pause = min(_LONGEST_PAUSE, pause * 2)
+        self.counts.masked += sum(record.masked for record in records)
+
+    def _stored(self, records: list[Record]) -> bool:
+        """Try once; the first failure and the first success after one are told to the journal."""
         try:
             self._store.store(records)
         except UndeliveredError as error:
@@ -51,12 +65,12 @@ class Sender:
             if self.counts.store_up:
                 syslog.syslog(syslog.LOG_WARNING, f"the log store does not take lines, they wait: {error}")
             self.counts.store_up = False
-            raise
+            return False
         if not self.counts.store_up:
             syslog.syslog(syslog.LOG_NOTICE, "the log store takes lines again")
         self.counts.store_up = True
         self.counts.last_success = time.time()
-        self.counts.masked += sum(record.masked for record in records)
+        return True
 
     def _refuse(self, record: Record, reason: str) -> None:
         """Keep what the store will never take beside the queue, as much as is allowed there."""

@@ -1,7 +1,7 @@
 """From what rsyslog says of a line to what is stored of it: masked, in its place, with an id of its own.
 
-The id follows from where the line stood (host, file, offset; or the journal's microsecond) and what it says. A
-line that is read or sent twice has the same id, and a store that creates by id keeps it once.
+The id follows from where the line stood (host, file, offset; or the journal's microsecond) and what it says.
+A line that is read or sent twice has the same id, and a store that creates by id keeps it once.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """How rsyslog speaks with the program behind its module omprog, with transactions and confirmations.
 
-Each line is answered before the next one comes: OK, DEFER_COMMIT within a transaction; anything else is a
-failure, after which rsyslog keeps the batch and tries it again. See rsyslog, "Interface between rsyslog and
-external output plugins".
+Each line is answered before the next one comes: OK, or DEFER_COMMIT within a transaction. See rsyslog,
+"Interface between rsyslog and external output plugins".
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ COMMIT = b"COMMIT TRANSACTION"
 
 
 class UndeliveredError(Exception):
-    """The batch could not be stored now; it must come again."""
+    """The batch could not be stored now; it must be sent again."""
 
 
 def serve(lines: Iterable[bytes], out: BinaryIO, deliver: Callable[[list[bytes]], None]) -> None:
@@ -24,7 +23,7 @@ def serve(lines: Iterable[bytes], out: BinaryIO, deliver: Callable[[list[bytes]]
     Args:
         lines: What rsyslog writes, a message or a mark a line.
         out: Where it reads the answers.
-        deliver: Stores a batch, all of it or none as far as the answer goes.
+        deliver: Stores a batch; returns when all of it is stored.
     """
     waiting: list[bytes] = []
     _say(out, "OK")
@@ -34,13 +33,9 @@ def serve(lines: Iterable[bytes], out: BinaryIO, deliver: Callable[[list[bytes]]
             waiting = []
             _say(out, "OK")
         elif line == COMMIT:
-            try:
-                if waiting:
-                    deliver(waiting)
-            except UndeliveredError as error:
-                _say(out, f"Error: {error}")
-            else:
-                _say(out, "OK")
+            if waiting:
+                deliver(waiting)
+            _say(out, "OK")
             waiting = []
         else:
             waiting.append(line)
@@ -48,5 +43,5 @@ def serve(lines: Iterable[bytes], out: BinaryIO, deliver: Callable[[list[bytes]]
 
 
 def _say(out: BinaryIO, text: str) -> None:
-    out.write(text.replace("\n", " ").encode() + b"\n")
+    out.write(text.encode() + b"\n")
     out.flush()
