@@ -53,6 +53,7 @@ class FileLog:
         reopen: How the program comes to write to the new file; `none` with the reason where none is needed.
         owner: Of the files.
         group: Of the files.
+        turned_by: Account that may rename in its directory; the owner where it is not said.
         files: How many files the glob stands for at most.
         keep: Which retention of the tier counts.
         logrotate: Name of its file in /etc/logrotate.d, where the program's package brings one.
@@ -69,6 +70,7 @@ class FileLog:
     ]
     owner: str = "root"
     group: str = "adm"
+    turned_by: str | None = None
     files: Annotated[int, Field(ge=1, le=64)] = 1
     keep: Literal["logs_days", "audit_days"] = "logs_days"
     logrotate: Annotated[str, Field(pattern=r"^[a-z0-9-]+$")] | None = None

@@ -28,6 +28,7 @@ def logs_plan(site: Site, host: str, intent: Intent | None) -> dict[str, Any]:
                 "format": log.format,
                 "owner": log.owner,
                 "group": log.group,
+                "turned_by": log.turned_by or log.owner,
                 "days": retention.get(log.keep, DAYS),
                 "reopen": _command(log),
                 "name": log.logrotate or f"rackwright-{service.replace('_', '-')}",

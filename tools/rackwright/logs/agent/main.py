@@ -45,9 +45,9 @@ class Sender:
     def deliver(self, batch: list[bytes]) -> None:
         """Store a batch, however long that takes.
 
-        A batch that rsyslog is told of as failed goes to the end of its queue, behind what came later. So it is
-        never told: it waits for this answer, and its queue on the disk grows meanwhile. When this program ends
-        before, the batch is still in the queue, at its place.
+        A batch that rsyslog is told of as failed goes to the end of its queue, behind what came later. So it
+        is never told: it waits for this answer, and its queue on the disk grows meanwhile. When this program
+        ends before, the batch is still in the queue, at its place.
         """
         records = [record_of(raw, self._sources) for raw in batch]
         pause = _PAUSE
