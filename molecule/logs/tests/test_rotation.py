@@ -96,7 +96,8 @@ def test_the_whole_of_logs_is_bounded(machines: Machines) -> None:
             # The app itself is not in this scenario, nor is the account that its file belongs to.
             continue
         # No two files of logrotate are of the same log: it would do nothing then.
-        told = machines.inside(host, "logrotate --debug /etc/logrotate.conf 2>&1 | grep -iE 'duplicate|^error' || true")
+        debug = "logrotate --debug /etc/logrotate.conf 2>&1"
+        told = machines.inside(host, f"{debug} | grep -iE 'duplicate|^error' || true")
         assert told == "", f"{host}: {told}"
     assert "tag" in machines.inside("ops1", "cat /etc/docker/daemon.json")
 
