@@ -192,9 +192,7 @@ def place(
     )
     watched = list(hosts) if site.group_hosts(MONITORING) else []
     shipped = [] if site.choices.get(LOG_STORE, NO_STORE) == NO_STORE else list(hosts)
-    return replace(
-        site, groups={**groups, SHIPPED: shipped, BACKED_UP: _stateful(site), MONITORED: watched}
-    )
+    return replace(site, groups={**groups, SHIPPED: shipped, BACKED_UP: _stateful(site), MONITORED: watched})
 
 
 def _stateful(site: Site) -> list[str]:
