@@ -7,6 +7,8 @@ from conftest import LogStore
 from machines import Machines
 
 DAYS = 30
+# Of this run: the same line at the same place of a file of the same name would be the same line.
+RUN = f"{int(time.time()):x}"
 REDIS, POSTGRESQL = "/etc/logrotate.d/redis-server", "/etc/logrotate.d/postgresql-common"
 REDIS_LOG = "/var/log/redis/redis-server.log"
 
@@ -17,18 +19,20 @@ def inode(machines: Machines, host: str, path: str) -> str:
 
 def test_thirty_days(machines: Machines, log_store: LogStore) -> None:
     started = log_store.last()
-    machines.inside("data1", "rm -f /var/log/redis/*.log.*")
-    machines.inside(
-        "data1",
-        f"for day in $(seq 1 {DAYS}); do"
-        "  for line in $(seq 1 20); do"
-        '    echo "day $day line $line of written" >> /var/log/redis/days.log; done;'
-        "  runuser -u postgres -- psql -qXAt -c"
-        "    \"DO \\$\\$ BEGIN RAISE LOG 'day $day of postgresql'; END \\$\\$\";"
-        "  /usr/local/lib/rackwright/redis-cli config set loglevel verbose >/dev/null; sleep 0.05;"
-        f"  logrotate --force {REDIS}; logrotate --force {POSTGRESQL};"
-        " done",
-    )
+    machines.inside("data1", "rm -f /var/log/redis/*.log.* /var/log/postgresql/*.log.*")
+    for first in range(1, DAYS + 1, 10):
+        machines.inside(
+            "data1",
+            f"for day in $(seq {first} {first + 9}); do"
+            "  for line in $(seq 1 20); do"
+            f'    echo "day $day line $line of {RUN}" >> /var/log/redis/days.log; done;'
+            "  runuser -u postgres -- psql -qXAt -c"
+            "    \"DO \\$\\$ BEGIN RAISE LOG 'day $day of postgresql'; END \\$\\$\";"
+            # A day is short here, but longer than reading it takes: of a file that is turned twice
+            # before it was read, the older part is packed.
+            f"  sleep 2; logrotate --force {REDIS}; logrotate --force {POSTGRESQL};"
+            " done",
+        )
     # All of it is still on the host, for as long as it has to be.
     kept = machines.inside("data1", "zcat -f /var/log/redis/days.log* | sort | uniq -c | sort -n")
     assert len(kept.splitlines()) == DAYS * 20
@@ -44,15 +48,17 @@ def test_thirty_days(machines: Machines, log_store: LogStore) -> None:
         "postgresql-17-main.log.1"
     ]
     # And each day is in the store, once.
-    lines = log_store.wait("of written", DAYS * 20, 90, started)
+    lines = log_store.wait(f"of {RUN}", DAYS * 20, 90, started)
     assert sorted(line.text for line in lines) == sorted(
-        f"day {day} line {line} of written" for day in range(1, DAYS + 1) for line in range(1, 21)
+        f"day {day} line {line} of {RUN}" for day in range(1, DAYS + 1) for line in range(1, 21)
     )
     lines = log_store.wait("of postgresql", DAYS, 60, started)
     assert len([line for line in lines if "LOG:  day" in line.text]) == DAYS
 
 
 def test_programs_write_to_the_new_file(machines: Machines) -> None:
+    # What is empty is not turned.
+    machines.inside("data1", "runuser -u postgres -- psql -qXAt -c 'SELECT no_such_row' || true; sleep 1")
     before = inode(machines, "data1", "/var/log/postgresql/postgresql-17-main.log")
     machines.inside("data1", f"logrotate --force {POSTGRESQL}; logrotate --force {REDIS}")
     assert inode(machines, "data1", "/var/log/postgresql/postgresql-17-main.log") != before
