@@ -88,7 +88,7 @@ def test_a_day_and_a_size_turn_a_file_and_nothing_else_does(machines: Machines) 
     machines.inside("data1", f"install -o redis -g adm -m 0640 /dev/null {path}; echo a line > {path}")
     assert not run(today)
     assert run(yesterday)
-    machines.inside("data1", f"yes 'a long line' | head -c {limit * 1024 + 1024} > {path}")
+    machines.inside("data1", f"head -c {limit * 1024 + 1024} /dev/zero | tr '\\0' x > {path}")
     assert run(today)
 
 
