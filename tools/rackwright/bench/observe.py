@@ -99,7 +99,7 @@ def _running_parts(subjects: Subjects) -> Iterable[tuple[str, str]]:
         yield "units", f"systemctl show --property=Id,ActiveState,UnitFileState -- {_words(subjects.units)}"
     if subjects.firewall:
         # Who has connected lately is in the sets that limit connections: that is no configuration.
-        lately = r"^\s*(elements = \{ )?[0-9a-f.:]+ limit rate"
+        lately = r"^\s*(elements = \{ )?[0-9a-f.:]+ (limit rate|ct count over)"
         yield "firewall", f"nft -s list table {TABLE} | grep -vE {shlex.quote(lately)}"
     if subjects.certificates:
         check = f'openssl x509 -noout -checkend {_RENEW_SECONDS} -in "$certificate"'
