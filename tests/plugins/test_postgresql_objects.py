@@ -96,6 +96,14 @@ def test_all_that_is_missing_comes_in_an_order_that_works() -> None:
     assert 'REVOKE ALL ON DATABASE "ai_platform" FROM PUBLIC;' in changes[1].sql
 
 
+@pytest.mark.parametrize("change", [{"owner": "app"}, {"public": True}])
+def test_who_came_in_as_the_owner_or_as_anybody_still_comes_in_after(change: dict[str, Value]) -> None:
+    held = present(databases={"ai_platform": {"owner": "postgres", "public": False} | change})
+    changes = plan(wanted(), held, THERE)
+    assert [each.kind for each in changes] == ["database", "users"]
+    assert 'GRANT CONNECT, TEMPORARY ON DATABASE "ai_platform" TO "app";' in changes[1].sql
+
+
 def test_a_user_is_let_in_and_owns_nothing() -> None:
     (change,) = plan(wanted(), present(), {"ai_platform": THERE["ai_platform"] | {"users": ["other"]}})
     assert (change.kind, change.actions, change.database) == ("users", ("app let in",), "ai_platform")
@@ -127,8 +135,7 @@ def test_each_difference_is_found(state: dict[str, dict[str, dict[str, Value]]],
     for kind, objects in state.items():
         for name, values in objects.items():
             found[kind][name].update(values)
-    (change,) = plan(wanted(), found, THERE)
-    assert change.actions == (action,)
+    assert plan(wanted(), found, THERE)[0].actions == (action,)
 
 
 @pytest.mark.parametrize("name", ["App", "1app", "a b", 'a"b', "", "a" * 64, "a;drop"])

@@ -168,8 +168,9 @@ def plan(params: dict[str, Any], state: dict[str, Any], inside: dict[str, dict[s
     """Return all changes in the order in which they can be made; `inside` is each database's `INSIDE`."""
     changes = [plan_role(role, state["roles"].get(role["name"])) for role in params["roles"]]
     for database in params["databases"]:
-        changes.append(plan_database(database, state["databases"].get(database["name"])))
+        change = plan_database(database, state["databases"].get(database["name"]))
         there = inside.get(database["name"], {"extensions": [], "users": []})
-        changes.append(plan_extensions(database, there["extensions"]))
-        changes.append(plan_users(database, there["users"]))
+        changes += [change, plan_extensions(database, there["extensions"])]
+        # What somebody may as its owner, or as anybody, goes with that.
+        changes.append(plan_users(database, there["users"] if change is None else []))
     return [change for change in changes if change is not None]
