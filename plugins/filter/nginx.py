@@ -55,6 +55,7 @@ _NUMBERS = {
     "nginx_workers": (0, 1_024, 0),
     "nginx_worker_connections": (64, 1_000_000, 4_096),
     "nginx_open_files": (128, 10_000_000, 8_704),
+    "nginx_status_port": (0, _HIGHEST_PORT, 0),
 }
 
 

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from rackwright.catalogue.findings import FindingsError
-from rackwright.catalogue.site import BACKED_UP, MONITORED
+from rackwright.catalogue.site import BACKED_UP, MONITORED, SHIPPED
 from rackwright.init.answers import Answers, parse_answers
 from rackwright.init.layout import BY_WISH, PLACES, PURPOSES, ZONES, lay_out
 from rackwright.init.render import _project
@@ -41,6 +41,7 @@ def test_every_group_of_the_catalogue_has_a_place() -> None:
         "platform",
         BACKED_UP,
         MONITORED,
+        SHIPPED,
     }
     assert groups <= set(PLACES), "say in init/layout.py in which zone the group's hosts stand"
     assert set(PURPOSES) == set(PLACES)

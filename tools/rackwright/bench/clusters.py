@@ -122,6 +122,8 @@ def role_configuration(memory_mb: int, cpus: int, role: Path) -> str:
         "__postgresql_settings": settings,
         "postgresql_storage": "ssd",
         "postgresql_listen_address": "",
+        # Of the names of the server's log, which these clusters do not write there.
+        "postgresql_version": "bench",
         # A site's jobs by pg_cron are no part of what is compared, and this machine need not have it.
         "postgresql_preload_libraries": ["pg_stat_statements"],
     }
@@ -189,6 +191,8 @@ def make_cluster(
     cluster.run("initdb", *arguments)
     # Reached by a socket alone, so neither needs a certificate; and no port of this machine is taken.
     reach = f"listen_addresses = ''\nunix_socket_directories = '{directory}'\nport = 5432\nssl = off\n"
+    # What it says goes to pg_ctl's file, beside no other server's.
+    reach += "logging_collector = off\n"
     path = data / "postgresql.auto.conf"
     (data / "bench.conf").write_text(f"{configuration}\n{reach}", encoding="utf-8")
     with (data / "postgresql.conf").open("a", encoding="utf-8") as file:

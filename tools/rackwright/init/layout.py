@@ -23,9 +23,11 @@ PLACES: Mapping[str, str] = {
     "grafana": "ops",
     "backup": "ops",
     "mirror": "ops",
+    "log_store": "ops",
+    "dify": "app",
 }
 # On hosts whose answer names them, and on no others.
-BY_WISH = frozenset({"vector_store", "grafana", "mirror"})
+BY_WISH = frozenset({"vector_store", "grafana", "mirror", "log_store", "dify"})
 # What the hosts of a group are for, in the site's own files.
 PURPOSES: Mapping[str, str] = {
     "edge": "HTTPS: the only hosts that people reach",
@@ -40,6 +42,8 @@ PURPOSES: Mapping[str, str] = {
     "grafana": "Shows what is measured; needs an image, and the group container_hosts (docs/grafana.md)",
     "backup": "Fetches and keeps the backups of all other hosts",
     "mirror": "Gives all hosts what they install, from a bundle (docs/bundle.md)",
+    "log_store": "Keeps what all hosts log; needs log_store and the group container_hosts (docs/logs.md)",
+    "dify": "Dify; needs its images, and the group container_hosts (docs/dify.md)",
 }
 ZONES = ("dmz", "app", "data", "ops")
 # Zones by the order of the hosts, where hosts do not say theirs.
