@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from rackwright.catalogue.model import Service
+from rackwright.catalogue.site import Site
 from rackwright.errors import RackwrightError
 from rackwright.operations.events import TaskResult
 from rackwright.operations.runner import EventHandler, Run, run_playbook, site_key
@@ -103,7 +105,7 @@ def _known(inventories: Sequence[Path]) -> tuple[dict[str, Served], frozenset[st
 
     try:
         inventory = load_inventory(inventories)
-        catalogue = site_of(inventory).catalogue
+        site = site_of(inventory)
     except RackwrightError:
         return {}, frozenset()
     secrets = {
@@ -115,12 +117,14 @@ def _known(inventories: Sequence[Path]) -> tuple[dict[str, Served], frozenset[st
         and len(value) >= _SHORTEST_SECRET
     }
     services = {
-        name: Served(service.unit or "", service.container or "", _callers(service.ports.values()))
-        for name, service in catalogue.services.items()
+        name: Served(service.unit or "", service.container or "", _callers(service, site))
+        for name, service in site.catalogue.services.items()
     }
     return services, frozenset(secrets)
 
 
-def _callers(ports: object) -> tuple[str, ...]:
-    callers = [caller for port in ports for caller in port.callers]  # type: ignore[attr-defined]
-    return tuple(dict.fromkeys(text.partition(":")[2] for text in callers if text.startswith("service:")))
+def _callers(service: Service, site: Site) -> tuple[str, ...]:
+    """Return the services that call one and that some host of the site runs."""
+    texts = [caller for port in service.ports.values() for caller in port.callers]
+    names = dict.fromkeys(text.partition(":")[2] for text in texts if text.startswith("service:"))
+    return tuple(name for name in names if site.hosts_of(name))
