@@ -21,6 +21,22 @@ _ASIDE = frozenset({"tests", "docs", "bench", "build", "dist", "inventories"})
 _PASSING = ("/proc/", "/dev/", "/sys/", "/usr/lib/", "/usr/share/", "/etc/ssl/", "/lib/")
 # An inventory in a directory with more than that is not looked through.
 MOST_FILES = 20_000
+# Where a run leaves its own things, and how it looks; ansible-runner names other places in every run.
+_SURROUNDINGS_ASIDE = frozenset(
+    f"ANSIBLE_{name}"
+    for name in (
+        "CACHE_PLUGIN_CONNECTION",
+        "CALLBACK_PLUGINS",
+        "FORCE_COLOR",
+        "LOCAL_TEMP",
+        "LOG_PATH",
+        "NOCOLOR",
+        "RETRY_FILES_SAVE_PATH",
+        "SSH_CONTROL_PATH",
+        "SSH_CONTROL_PATH_DIR",
+        "STDOUT_CALLBACK",
+    )
+)
 _OPTIONS_ASIDE = frozenset({"verbosity", "args", "func", "vault_password_files", "forks"})
 
 Signature = tuple[int, ...]
@@ -87,7 +103,9 @@ def run_digest(root: Path, sources: Iterable[str], variables: Mapping[str, Any])
     files = [sorted(tree(root, _ASIDE)), *(sorted(tree(place)) for place in places)]
     options = {key: value for key, value in context.CLIARGS.items() if key not in _OPTIONS_ASIDE}
     surroundings = sorted(
-        (name, value) for name, value in os.environ.items() if name.startswith(("ANSIBLE_", "RACKWRIGHT_"))
+        (name, value)
+        for name, value in os.environ.items()
+        if name.startswith(("ANSIBLE_", "RACKWRIGHT_")) and name not in _SURROUNDINGS_ASIDE
     )
     return digest(
         files,
