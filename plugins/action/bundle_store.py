@@ -16,11 +16,10 @@ from rackwright.bundle.manifest import Manifest
 from rackwright.bundle.store import Store
 from rackwright.bundle.verify import is_signed, signature_of, trusted_manifest
 from rackwright.errors import RackwrightError
+from rackwright.remote.pieces import PIECE, written_at
 from rackwright.remote.resident import ResidentModules
 from rackwright.site.plain import plain
 
-# What goes over the connection at a time; what a cut costs at most.
-PIECE = 16 << 20
 _TENTHS = 10
 
 display = Display()
@@ -80,9 +79,7 @@ class ActionModule(ResidentModules):
             with store.path(sha256).open("rb") as reader:
                 reader.seek(there)
                 while data := reader.read(PIECE):
-                    # At its place, not at the end: who sends the same again does no harm.
-                    options = f"bs=1M conv=notrunc oflag=seek_bytes seek={there} status=none"
-                    self._write(f"dd of={where}/{sha256} {options}", data)
+                    self._write(written_at(f"{target}/{sha256}", there), data)
                     there += len(data)
                     done += len(data)
                     told = _tell(done, total, told)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import socket
 import time
 from pathlib import Path
@@ -13,11 +12,10 @@ from ansible.errors import AnsibleActionFail
 from ansible.utils.display import Display
 
 from rackwright.errors import RackwrightError
+from rackwright.remote.pieces import PIECE, written_at
 from rackwright.remote.resident import ResidentModules
 from rackwright.site.plain import plain
 
-# What goes over the connection at a time; what a cut costs at most.
-PIECE = 16 << 20
 _TENTHS = 10
 # From this size on progress is told: bytes.
 _LARGE = 256 << 20
@@ -136,14 +134,11 @@ class ActionModule(ResidentModules):
     def _send(self, file: dict[str, Any], target: str, there: int) -> None:
         """Append what is missing of a file; what has come stays there whatever happens."""
         size, told = int(file["size"]), there * _TENTHS // max(int(file["size"]), 1)
-        where = shlex.quote(target)
         with Path(file["source"]).open("rb") as reader:
             reader.seek(there)
             while True:
                 data = reader.read(PIECE)
-                # At its place, not at the end: two who send the same do no harm.
-                command = f"dd of={where} bs=1M conv=notrunc oflag=seek_bytes seek={there} status=none"
-                answer = self._low_level_execute_command(command, in_data=data or b"")
+                answer = self._low_level_execute_command(written_at(target, there), in_data=data or b"")
                 if answer["rc"] != 0:
                     said = str(answer["stderr"] or answer["stdout"]).strip()
                     raise AnsibleActionFail(
