@@ -13,6 +13,7 @@ class ActionModule(ResidentModules):
 
     TRANSFERS_FILES = False
     _supports_check_mode = True
+    decides_here = "verified"
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the module."""
@@ -20,10 +21,12 @@ class ActionModule(ResidentModules):
         arguments = dict(self._task.args)
         if self._task.check_mode:
             directory = f"{str(arguments.get('configuration_directory', '')).rstrip('/')}/"
-            arguments["foreseen"] = {
+            found = {
                 path: text
                 for path, text in foreseen(task_vars).items()
                 if path.startswith(directory) and path.endswith(".conf") and text is not None
             }
+            # Without any it is the same call as in a run, and what was verified answers both.
+            arguments |= {"foreseen": found} if found else {}
         result: dict[str, Any] = self._execute_module(module_args=arguments, task_vars=task_vars)
         return result

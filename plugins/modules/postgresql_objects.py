@@ -12,6 +12,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.rackwright.postgresql import PostgresqlError, Server, running_server
 from ansible.module_utils.rackwright.postgresql_jobs import DATABASE, JOBS, plan_extension, plan_jobs
+from ansible.module_utils.rackwright.postgresql_look import subject
 from ansible.module_utils.rackwright.postgresql_plan import (
     EXTENSIONS,
     INSIDE,
@@ -22,6 +23,7 @@ from ansible.module_utils.rackwright.postgresql_plan import (
 )
 from ansible.module_utils.rackwright.postgresql_pooler import STATE, plan_pooler
 from ansible.module_utils.rackwright.postgresql_restart import STARTUP_SETTINGS, restart_names
+from ansible.module_utils.rackwright.verified import Watch
 
 DOCUMENTATION = r"""
 module: postgresql_objects
@@ -197,7 +199,6 @@ def apply(server: Server, changes: list[Change]) -> None:
 
 def converge(module: Any, params: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401
     """Do the module's work and return its result."""
-    check_names(params)
     server = running_server(module, params["data_directory"])
     if server is None:
         if not module.check_mode:
@@ -229,6 +230,15 @@ def converge(module: Any, params: dict[str, Any]) -> dict[str, Any]:  # noqa: AN
     if not module.check_mode:
         apply(server, changes)
     return result(params, changes, pending, state["version"], seconds)
+
+
+def questions(params: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return what is asked of a cluster to see whether it is as asked for: database and SQL."""
+    asked = [("postgres", state_query(params)), (DATABASE, EXTENSIONS)]
+    asked += [(database["name"], INSIDE) for database in params["databases"]]
+    # The table of jobs is there from the first job on.
+    asked += [(DATABASE, JOBS)] if params["jobs"] else []
+    return [*asked, *([("postgres", STATE)] if params["pooler"] else [])]
 
 
 def job_changes(server: Server, params: dict[str, Any]) -> list[Change]:
@@ -287,11 +297,15 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
+    params = module.params
     try:
-        outcome = converge(module, module.params)
+        check_names(params)
+        watch = Watch(module, {"clusters": [subject(params["data_directory"], questions(params))]})
+        outcome = converge(module, params)
     except PostgresqlError as error:
         module.fail_json(msg=str(error))
     else:
+        watch.keep(outcome)
         module.exit_json(**outcome)
 
 

@@ -47,7 +47,7 @@ def wanted(**changes: Value) -> dict[str, Value]:
 
 
 def present(**changes: Value) -> dict[str, Value]:
-    role = {"password": new_verifier(PASSWORD), "limit": 20, "login": True, "member_of": []}
+    role = {"password": new_verifier(PASSWORD), "limit": 20, "login": True, "member_of": [], "powers": []}
     return {
         "version": 170011,
         "loaded": 4e9,
@@ -114,7 +114,15 @@ def test_a_user_is_let_in_and_owns_nothing() -> None:
 
 
 def test_a_new_password_changes_that_one_thing() -> None:
-    roles = {"app": {"password": new_verifier("another"), "limit": 20, "login": True, "member_of": []}}
+    roles = {
+        "app": {
+            "password": new_verifier("another"),
+            "limit": 20,
+            "login": True,
+            "member_of": [],
+            "powers": [],
+        }
+    }
     (change,) = plan(wanted(), present(roles=roles), THERE)
     assert (change.name, change.actions) == ("app", ("password changed",))
     assert PASSWORD not in "".join(change.sql)
@@ -126,6 +134,7 @@ def test_a_new_password_changes_that_one_thing() -> None:
     [
         ({"roles": {"app": {"limit": -1}}}, "connection_limit -1 -> 20"),
         ({"roles": {"app": {"login": False}}}, "login allowed"),
+        ({"roles": {"app": {"powers": ["SUPERUSER"]}}}, "SUPERUSER taken away"),
         ({"databases": {"ai_platform": {"owner": "app"}}}, "owner app -> postgres"),
         ({"databases": {"ai_platform": {"public": True}}}, "public revoked"),
     ],
@@ -147,6 +156,14 @@ def test_names_that_need_quoting_rules_are_refused(name: str) -> None:
         params[kind][0][key] = name
         with pytest.raises(PostgresqlError, match=f"postgresql_{kind}"):
             check_names(params)
+
+
+@pytest.mark.parametrize("name", ["postgres", "pg_monitor"])
+def test_what_is_postgresqls_own_is_no_role_of_the_site(name: str) -> None:
+    params = wanted()
+    params["roles"][0]["name"] = name
+    with pytest.raises(PostgresqlError, match="PostgreSQL's own"):
+        check_names(params)
 
 
 @pytest.mark.parametrize("password", ["", "pässword", "line\nbreak"])

@@ -11,6 +11,7 @@ units: what systemd says of them, but for times that pass by themselves.
 ports: [address, port] that must accept a connection.
 tables: tables of the packet filter, without their counters.
 containers: what Docker says of them.
+clusters: [data directory, [[database, SQL], ...]], what PostgreSQL answers to that.
 """
 
 from __future__ import annotations
@@ -141,6 +142,15 @@ def _of_container(name: str) -> list[Any]:
     return [found["Id"], found["Image"], found["Config"].get("Labels") or {}, state["Status"], health]
 
 
+def _of_cluster(asked: list[Any]) -> list[Any]:
+    from ansible.module_utils.rackwright.postgresql_look import answers  # noqa: PLC0415 - as above
+
+    found = answers(*asked)
+    if found is None:
+        raise UnseenError(f"PostgreSQL on {asked[0]} does not answer")
+    return [found]
+
+
 def _of_units(names: list[str]) -> dict[str, list[Any]]:
     """All units by one question."""
     if not names:
@@ -156,6 +166,7 @@ def _of_units(names: list[str]) -> dict[str, list[Any]]:
 _LOOKS: dict[str, Callable[[Any], list[Any]]] = {
     "paths": of_path, "trees": of_tree, "places": of_place, "users": _of_user, "groups": _of_group,
     "kernel": _of_kernel, "ports": _of_port, "tables": _of_table, "containers": _of_container,
+    "clusters": _of_cluster,
 }  # fmt: skip
 
 

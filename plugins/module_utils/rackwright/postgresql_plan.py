@@ -38,6 +38,8 @@ def check_names(params: dict[str, Any]) -> None:
                         "start with a letter or _, and have 63 characters at most"
                     )
     for role in params["roles"]:
+        if role["name"] == "postgres" or role["name"].startswith("pg_"):
+            raise PostgresqlError(f"postgresql_roles: {role['name']} is PostgreSQL's own; name another")
         if not (role["password"].isascii() and role["password"].isprintable() and role["password"]):
             raise PostgresqlError(f"postgresql_roles: the password of {role['name']} must be printable ASCII")
 
@@ -62,7 +64,10 @@ SELECT json_build_object(
         WHERE f.error IS NOT NULL AND f.sourcefile IS NOT NULL
           AND NOT coalesce(s.pending_restart, false)) AS errors),
   'roles', (SELECT coalesce(json_object_agg(rolname, json_build_object(
-      'password', rolpassword, 'limit', rolconnlimit, 'login', rolcanlogin, 'member_of', (
+      'password', rolpassword, 'limit', rolconnlimit, 'login', rolcanlogin, 'powers', array_remove(ARRAY[
+        CASE WHEN rolsuper THEN 'SUPERUSER' END, CASE WHEN rolcreatedb THEN 'CREATEDB' END,
+        CASE WHEN rolcreaterole THEN 'CREATEROLE' END, CASE WHEN rolreplication THEN 'REPLICATION' END,
+        CASE WHEN rolbypassrls THEN 'BYPASSRLS' END], NULL), 'member_of', (
         SELECT coalesce(json_agg(g.rolname ORDER BY g.rolname), '[]') FROM pg_auth_members m
           JOIN pg_authid g ON g.oid = m.roleid WHERE m.member = pg_authid.oid))), '{{}}')
     FROM pg_authid WHERE rolname IN ({roles})),
@@ -108,6 +113,9 @@ def plan_role(wanted: dict[str, Any], present: dict[str, Any] | None) -> Change 
     actions += [f"granted {group}" for group in missing] + [f"revoked {group}" for group in surplus]
     sql_list += _grants(who, missing)
     sql_list += [f"REVOKE {identifier(group)} FROM {who};" for group in surplus]
+    # Nobody of the site's has one: what a service may, it may by its databases and groups.
+    actions += [f"{power} taken away" for power in present["powers"]]
+    sql_list += [f"ALTER ROLE {who} NO{power};" for power in present["powers"]]
     if not present["login"]:
         actions.append("login allowed")
         sql_list.append(f"ALTER ROLE {who} LOGIN;")
