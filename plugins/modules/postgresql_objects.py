@@ -12,14 +12,13 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.rackwright.postgresql import PostgresqlError, Server, running_server
 from ansible.module_utils.rackwright.postgresql_jobs import DATABASE, JOBS, plan_extension, plan_jobs
-from ansible.module_utils.rackwright.postgresql_look import subject
+from ansible.module_utils.rackwright.postgresql_look import questions, settled_state, subject
 from ansible.module_utils.rackwright.postgresql_plan import (
     EXTENSIONS,
     INSIDE,
     Change,
     check_names,
     plan,
-    state_query,
 )
 from ansible.module_utils.rackwright.postgresql_pooler import STATE, plan_pooler
 from ansible.module_utils.rackwright.postgresql_restart import STARTUP_SETTINGS, restart_names
@@ -139,26 +138,7 @@ server_version:
   returned: always
 """
 
-RELOAD_SECONDS = 10.0
 START_SECONDS = 60.0
-
-
-def newest_configuration(directory: Path) -> float:
-    """Return when the newest file of the configuration was written, in seconds since 1970."""
-    return max((path.stat().st_mtime for path in directory.rglob("*.conf")), default=0.0)
-
-
-def settled_state(server: Server, params: dict[str, Any]) -> dict[str, Any]:
-    """Ask for the state, once the server has read the newest configuration: a reload is not instant."""
-    newest = newest_configuration(Path(params["configuration_directory"]))
-    until = time.monotonic() + RELOAD_SECONDS
-    while True:
-        state: dict[str, Any] = server.ask(state_query(params))
-        if state["errors"]:
-            raise PostgresqlError("the server refuses its configuration: " + "; ".join(state["errors"]))
-        if state["loaded"] >= newest or time.monotonic() > until:
-            return state
-        time.sleep(0.1)
 
 
 def restart(module: Any, params: dict[str, Any]) -> Server:  # noqa: ANN401
@@ -230,15 +210,6 @@ def converge(module: Any, params: dict[str, Any]) -> dict[str, Any]:  # noqa: AN
     if not module.check_mode:
         apply(server, changes)
     return result(params, changes, pending, state["version"], seconds)
-
-
-def questions(params: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return what is asked of a cluster to see whether it is as asked for: database and SQL."""
-    asked = [("postgres", state_query(params)), (DATABASE, EXTENSIONS)]
-    asked += [(database["name"], INSIDE) for database in params["databases"]]
-    # The table of jobs is there from the first job on.
-    asked += [(DATABASE, JOBS)] if params["jobs"] else []
-    return [*asked, *([("postgres", STATE)] if params["pooler"] else [])]
 
 
 def job_changes(server: Server, params: dict[str, Any]) -> list[Change]:

@@ -1,9 +1,11 @@
-"""What a PostgreSQL cluster answers, as a fingerprint: for records of what was found in place."""
+"""What a PostgreSQL cluster is asked for its state, and its answers as a fingerprint for records."""
 
 from __future__ import annotations
 
 import hashlib
 import subprocess
+import time
+from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.rackwright.postgresql import (
@@ -12,8 +14,39 @@ from ansible.module_utils.rackwright.postgresql import (
     identifier,
     running_server,
 )
+from ansible.module_utils.rackwright.postgresql_jobs import DATABASE, JOBS
+from ansible.module_utils.rackwright.postgresql_plan import EXTENSIONS, INSIDE, state_query
+from ansible.module_utils.rackwright.postgresql_pooler import STATE
 
 _SECONDS = 10.0
+RELOAD_SECONDS = 10.0
+
+
+def newest_configuration(directory: Path) -> float:
+    """Return when the newest file of the configuration was written, in seconds since 1970."""
+    return max((path.stat().st_mtime for path in directory.rglob("*.conf")), default=0.0)
+
+
+def settled_state(server: Server, params: dict[str, Any]) -> dict[str, Any]:
+    """Ask for the state, once the server has read the newest configuration: a reload is not instant."""
+    newest = newest_configuration(Path(params["configuration_directory"]))
+    until = time.monotonic() + RELOAD_SECONDS
+    while True:
+        state: dict[str, Any] = server.ask(state_query(params))
+        if state["errors"]:
+            raise PostgresqlError("the server refuses its configuration: " + "; ".join(state["errors"]))
+        if state["loaded"] >= newest or time.monotonic() > until:
+            return state
+        time.sleep(0.1)
+
+
+def questions(params: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return what is asked of a cluster to see whether it is as asked for: database and SQL."""
+    asked = [("postgres", state_query(params)), (DATABASE, EXTENSIONS)]
+    asked += [(database["name"], INSIDE) for database in params["databases"]]
+    # The table of jobs is there from the first job on.
+    asked += [(DATABASE, JOBS)] if params["jobs"] else []
+    return [*asked, *([("postgres", STATE)] if params["pooler"] else [])]
 
 
 class _Programs:
