@@ -72,8 +72,9 @@ class ActionModule(ResidentModules):
         seeds: dict[str, dict[str, str]] = {}
         roles = role_packages.list_of_text("roles", arguments.get("roles"))
         keys = self._system_keys(task_vars) if roles else []
+        machine = not (roles and self._facts(task_vars).get("is_container"))
         for role in roles:
-            wanted = role_packages.for_system(role, self._declared(role, task_vars), keys)
+            wanted = role_packages.for_system(role, self._declared(role, task_vars), keys, machine=machine)
             names += wanted["install"]
             for seed in wanted["seed_files"]:
                 if seeds.setdefault(seed["dest"], seed) != seed:

@@ -21,7 +21,11 @@ description:
   - Runs Lynis, systemd's own assessment of units and, where targets are given, testssl.sh.
   - Lists listening sockets, rights of keys and secrets, ends of certificates, containers.
 options:
-  units: {description: Units to assess., type: list, elements: str, default: []}
+  units:
+    description: Services to assess besides C(rackwright-*); of one with instances, the instances.
+    type: list
+    elements: str
+    default: []
   secrets:
     description: Directories with keys and secrets.
     type: list
@@ -128,13 +132,23 @@ class Looker:
         return found
 
     def units(self, names: list[str]) -> dict[str, float | None]:
-        """Asks systemd how exposed each unit is."""
+        """Asks systemd how exposed each unit is; a unit that stands for its instances is those."""
         found: dict[str, float | None] = {}
+        there = self._loaded("rackwright-*.service")
         for name in names:
+            there += self._loaded(name.replace(".service", "@*.service")) or [name]
+        for name in dict.fromkeys(there):
             text = self.output("systemd-analyze", "security", "--no-pager", name)
             match = re.search(r"Overall exposure level for .*?: ([0-9.]+)", text)
             found[name] = float(match.group(1)) if match else None
         return found
+
+    def _loaded(self, pattern: str) -> list[str]:
+        """Lists the units of a pattern that systemd knows."""
+        text = self.output(
+            "systemctl", "list-units", "--all", "--plain", "--no-legend", "--no-pager", pattern
+        )
+        return [line.split()[0] for line in text.splitlines() if line.split()[1:2] == ["loaded"]]
 
     def listening(self) -> list[dict[str, Any]]:
         """Lists listening sockets."""

@@ -11,7 +11,7 @@ import yaml
 from rackwright.errors import RackwrightError
 from rackwright.site.yaml_files import read_yaml
 
-_ENTRY_KEYS = {"install", "optional", "seed_files", "unsupported"}
+_ENTRY_KEYS = {"install", "machine", "optional", "seed_files", "unsupported"}
 _SEED_KEYS = {"dest", "content", "mode"}
 
 
@@ -35,13 +35,16 @@ def declared_in(role: Path) -> Mapping[str, Any]:
     return declared
 
 
-def for_system(role: str, declared: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
+def for_system(
+    role: str, declared: Mapping[str, Any], keys: Sequence[str], *, machine: bool = True
+) -> dict[str, Any]:
     """Return the most specific entry of a role, checked: install, optional, seed_files.
 
     Args:
         role: Its name.
         declared: What it declares.
         keys: The system's names, the most specific first: `debian-13`, `debian`, `default`.
+        machine: Whether the host has a kernel of its own, and so what the entry has for such hosts alone.
 
     Raises:
         RackwrightError: The role does not support the system, or the entry is malformed.
@@ -62,8 +65,9 @@ def for_system(role: str, declared: Mapping[str, Any], keys: Sequence[str]) -> d
     for seed in seeds:
         if not isinstance(seed, dict) or set(seed) - _SEED_KEYS or not {"dest", "content"} <= set(seed):
             raise RackwrightError(f"{where}: a seed file has dest, content and optionally mode, not {seed!r}")
+    of_machines = list_of_text(f"{where}, machine", entry.get("machine"))
     return {
-        "install": list_of_text(f"{where}, install", entry.get("install")),
+        "install": list_of_text(f"{where}, install", entry.get("install")) + (of_machines if machine else []),
         "optional": list_of_text(f"{where}, optional", entry.get("optional")),
         "seed_files": seeds,
     }
