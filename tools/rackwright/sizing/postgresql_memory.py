@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 
 # One memory-hungry operation per process; half of them hash, which may use hash_mem_multiplier (2.0)
@@ -57,8 +57,7 @@ class MemoryPlan:
     @property
     def shared_mb(self) -> int:
         """The shared memory segment, in MB."""
-        descriptors = self.shared_buffers // DESCRIPTORS
-        return self.shared_buffers + self.wal_buffers + max(BASE_MB, descriptors)
+        return _shared_mb(self.shared_buffers, self.wal_buffers)
 
     @property
     def worst_case_mb(self) -> int:
@@ -66,6 +65,10 @@ class MemoryPlan:
         working = -(-self.processes * _HALVES * self.work // 2)
         maintaining = self.maintenance + self.workers * self.autovacuum
         return self.shared_mb + self.connections * CONNECTION_MB + working + maintaining
+
+
+def _shared_mb(shared_buffers: int, wal_buffers: int) -> int:
+    return shared_buffers + wal_buffers + max(BASE_MB, shared_buffers // DESCRIPTORS)
 
 
 def autovacuum_workers(cpus: int) -> int:
@@ -80,7 +83,9 @@ def plan_memory(memory_mb: int, cpus: int, connections: int) -> MemoryPlan:
     connections need, the part stays as it was before the step.
     """
     whole = _spend(memory_mb, cpus, connections)
-    if whole.work >= SMALLEST_WORK_MEM_MB:
+    needed = -(-whole.processes * _HALVES * SMALLEST_WORK_MEM_MB // 2)
+    # A step leaves less than that many MB for a part, so with more lacking nothing below can fit.
+    if whole.work >= SMALLEST_WORK_MEM_MB or whole.worst_case_mb + needed > memory_mb + _STEPS_WITHIN_MB:
         return whole
     for less in range(memory_mb - 1, max(0, memory_mb - _STEPS_WITHIN_MB), -1):
         plan = _spend(less, cpus, connections)
@@ -91,23 +96,26 @@ def plan_memory(memory_mb: int, cpus: int, connections: int) -> MemoryPlan:
 
 def _spend(memory_mb: int, cpus: int, connections: int) -> MemoryPlan:
     shared_buffers = memory_mb // 4
+    wal_buffers = max(1, min(LARGEST_WAL_BUFFERS_MB, shared_buffers * 3 // 100))
     maintenance = max(1, min(memory_mb // 16, LARGEST_MAINTENANCE_MB))
-    fixed = MemoryPlan(
-        shared_buffers=shared_buffers,
-        wal_buffers=max(1, min(LARGEST_WAL_BUFFERS_MB, shared_buffers * 3 // 100)),
-        maintenance=maintenance,
-        autovacuum=max(1, min(maintenance // 8, LARGEST_AUTOVACUUM_MB)),
-        workers=autovacuum_workers(cpus),
-        processes=connections + cpus,
-        connections=connections,
-        work=0,
-    )
-    left = max(0, memory_mb - fixed.worst_case_mb)
-    work = left * 2 // (fixed.processes * _HALVES)
+    autovacuum = max(1, min(maintenance // 8, LARGEST_AUTOVACUUM_MB))
+    workers, processes = autovacuum_workers(cpus), connections + cpus
+    shared = _shared_mb(shared_buffers, wal_buffers)
+    left = memory_mb - shared - connections * CONNECTION_MB - maintenance - workers * autovacuum
+    work = max(0, left) * 2 // (processes * _HALVES)
     if work >= _WHOLE_MB_BELOW:  # multiples of 4: numbers that a person can compare
         work = work // _STEP_MB * _STEP_MB
     most = max(USUAL_WORK_MEM_MB, shared_buffers // connections)
-    return replace(fixed, work=min(work, most, LARGEST_WORK_MEM_MB))
+    return MemoryPlan(
+        shared_buffers=shared_buffers,
+        wal_buffers=wal_buffers,
+        maintenance=maintenance,
+        autovacuum=autovacuum,
+        workers=workers,
+        processes=processes,
+        connections=connections,
+        work=min(work, most, LARGEST_WORK_MEM_MB),
+    )
 
 
 def smallest_memory_mb(cpus: int, connections: int) -> int:
