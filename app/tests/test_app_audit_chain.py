@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,9 @@ import pytest
 from app_server import RunningApp, eventually
 
 from rackwright_app.audit_chain import link
+from rackwright_app.audit_table import AuditTable
 from rackwright_app.audit_verify import missing_from_file, read_lines, verify
+from rackwright_app.database.pool import make_pool
 from rackwright_app.retention import retain
 from rackwright_app.settings import Settings
 
@@ -124,3 +127,48 @@ def test_what_is_too_old_is_forgotten_and_nothing_else(
     done = retain(trail)
     assert (done["conversations"], done["audit rows"]) == (1, 1)
     assert retain(trail)["conversations"] == 0
+
+
+def test_nothing_that_is_sent_keeps_lines_out_of_the_table(
+    trail: Settings,
+    start_app: Callable[[Settings], RunningApp],
+    token: Callable[..., str],
+    database: psycopg.Connection[dict[str, Any]],
+) -> None:
+    """NUL, half a surrogate pair, infinity: JSON may hold them, or nearly, and PostgreSQL may not."""
+    app = start_app(trail)
+    before = len(app.audit_lines())
+    with httpx.Client(base_url=app.url, headers={"Authorization": f"Bearer {token()}"}) as client:
+        for body in (
+            rb'{"message": "a\u0000b"}',
+            rb'{"phone": "\ud800\u0000"}',
+            b'{"message": 1e999, "x": NaN}',
+        ):
+            assert client.post("/api/chat", content=body).status_code == 400
+        client.get("/api/%00?a=%00")
+        client.get("/api/sessions")
+    eventually(lambda: len(app.audit_lines()) == before + 5)
+    chain = app.audit_lines()[-1]["chain"]
+
+    def copied() -> bool:
+        found = database.execute("SELECT count(*) AS count FROM audit WHERE chain = %s", (chain,)).fetchone()
+        return found is not None and found["count"] == 5
+
+    eventually(copied)
+    assert problems(trail) == []
+
+
+@pytest.mark.asyncio
+async def test_a_record_that_the_table_refuses_holds_nothing_up(
+    settings: Settings, database: psycopg.Connection[dict[str, Any]]
+) -> None:
+    table, pool, chain = AuditTable(), make_pool(settings.database), uuid.uuid4().hex[:16]
+    for number, text in enumerate(("good", "\0", "good"), 1):
+        table.add({"chain": chain, "seq": number, "time": "2026-01-31T08:00:00Z", "text": text})
+    await pool.open()
+    try:
+        await table.flush(pool)
+    finally:
+        await pool.close()
+    kept = database.execute("SELECT seq FROM audit WHERE chain = %s ORDER BY seq", (chain,)).fetchall()
+    assert [row["seq"] for row in kept] == [1, 3]

@@ -85,6 +85,8 @@ REFUSED: dict[str, tuple[dict[str, Any], int, str]] = {
     "an unknown name": (steps(transform("{{ config }}")), 422, "config is not known"),
     "a filter that is not there": (steps(transform("{{ 'x' | xmlattr }}")), 422, "no filter xmlattr"),
     "a step that has not run": (steps(transform("{{ steps.two }}"), transform("x", "two")), 422, "earlier"),
+    "a number without end": (steps(transform("{{ " + "9" * 5000 + " }}")), 422, "template is wrong"),
+    "a sum without end": (steps(transform("{{ 1" + " + 1" * 4500 + " }}")), 422, "template is wrong"),
     "another file": (steps(transform("{% include '/etc/passwd' %}")), 422, "includes and imports nothing"),
     "a long list": (steps(*[transform("x", f"s{n}") for n in range(40)]), 400, "steps"),
 }

@@ -5,9 +5,10 @@ JSON escapes line breaks and control characters, so nothing a caller sends can f
 
 from __future__ import annotations
 
+import math
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,23 @@ from rackwright_app.audit_chain import Chain, encoded
 
 _MODE = 0o640
 _log = structlog.get_logger(__name__)
+
+
+def keepable(value: object) -> object:
+    """Returns a JSON value as every reader of the trail can hold it.
+
+    PostgreSQL's ``jsonb`` knows no NUL and no half of a surrogate pair, and JSON no infinity: what a caller
+    sends of them is shown in another way, so that no line is refused for it.
+    """
+    if isinstance(value, str):
+        return value.replace("\0", "\N{SYMBOL FOR NULL}").encode(errors="replace").decode()
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {keepable(str(key)): keepable(item) for key, item in value.items()}
+    if isinstance(value, Sequence):
+        return [keepable(item) for item in value]
+    return value
 
 
 class AuditLog:
@@ -46,7 +64,7 @@ class AuditLog:
         """
         try:
             with self._lock:
-                placed = self._chain.add(record)
+                placed = self._chain.add({key: keepable(value) for key, value in record.items()})
                 self._append(encoded(placed) + b"\n")
         except OSError as error:
             self.healthy = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import psycopg
@@ -44,16 +44,40 @@ class AuditTable:
         """Writes what waits; what the database does not take waits on."""
         while self._waiting:
             some = [self._waiting[place] for place in range(min(_BATCH, len(self._waiting)))]
-            rows = [(each["chain"], each["seq"], each["time"], Jsonb(each)) for each in some]
             try:
-                async with pool.connection() as connection, connection.cursor() as cursor:
-                    await cursor.executemany(
-                        "INSERT INTO audit (chain, seq, at, record) VALUES (%s, %s, %s, %s)"
-                        " ON CONFLICT DO NOTHING",
-                        rows,
-                    )
+                await _copy(pool, some)
+            except psycopg.DataError:
+                # One that the database will never take must not keep all behind it waiting.
+                if not await self._one_by_one(pool, some):
+                    return
             except psycopg.Error as error:
-                _log.warning("audit not copied", waiting=len(self._waiting), reason=type(error).__name__)
+                self._told(error)
                 return
             for _ in some:
                 self._waiting.popleft()
+
+    async def _one_by_one(self, pool: Pool, some: Sequence[Mapping[str, Any]]) -> bool:
+        """Writes records each by itself; the file alone has one that is refused. False: the rest waits on."""
+        for each in some:
+            try:
+                await _copy(pool, [each])
+            except psycopg.DataError as error:
+                metrics.AUDIT_FAILURES.inc()
+                _log.error(
+                    "audit line refused", chain=each["chain"], seq=each["seq"], reason=type(error).__name__
+                )
+            except psycopg.Error as error:
+                self._told(error)
+                return False
+        return True
+
+    def _told(self, error: psycopg.Error) -> None:
+        _log.warning("audit not copied", waiting=len(self._waiting), reason=type(error).__name__)
+
+
+async def _copy(pool: Pool, records: Sequence[Mapping[str, Any]]) -> None:
+    rows = [(each["chain"], each["seq"], each["time"], Jsonb(each)) for each in records]
+    async with pool.connection() as connection, connection.cursor() as cursor:
+        await cursor.executemany(
+            "INSERT INTO audit (chain, seq, at, record) VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING", rows
+        )

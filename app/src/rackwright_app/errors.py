@@ -7,9 +7,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Annotated, Any
 
+from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
+
+
+class ErrorTold(BaseModel):
+    """What went wrong."""
+
+    code: Annotated[str, Field(description="Short name for programs; it stays.")]
+    message: Annotated[str, Field(description="One sentence for people.")]
+
+
+class ErrorAnswer(BaseModel):
+    """Every error that is answered."""
+
+    error: ErrorTold
+
+
+DOCUMENTED: dict[int | str, dict[str, Any]] = {
+    "4XX": {"model": ErrorAnswer, "description": "The request is refused; `code` says why."},
+    "5XX": {"model": ErrorAnswer, "description": "A service that the answer needs is away or failed."},
+}
+"""For the OpenAPI document: each route may answer so, since gate and limits stand before all of them."""
 
 
 class ApiError(HTTPException):

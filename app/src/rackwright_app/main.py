@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psycopg
@@ -28,7 +29,7 @@ from rackwright_app.database.documents import Documents
 from rackwright_app.database.pool import Pool, make_pool
 from rackwright_app.database.users import Users
 from rackwright_app.engine import EngineClient
-from rackwright_app.errors import ApiError, UnavailableError
+from rackwright_app.errors import DOCUMENTED, ApiError, UnavailableError
 from rackwright_app.health import HealthChecks
 from rackwright_app.input_rules import InputCheck
 from rackwright_app.limits import HOUR_SECONDS, RequestLimit
@@ -48,6 +49,13 @@ from rackwright_app.workflow.run import WorkflowRunner
 _COUNT_EVERY_SECONDS = 30
 _TRIES_SECONDS = 900
 _log = structlog.get_logger(__name__)
+
+
+class _Application(FastAPI):
+    def openapi(self) -> dict[str, Any]:
+        document = super().openapi()
+        document["components"]["schemas"].update(workflow.SCHEMAS)
+        return document
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -105,7 +113,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         await redis.aclose()
         audit.close()
 
-    app = FastAPI(
+    app = _Application(
         title="Rackwright",
         version=__version__,
         lifespan=lifespan,
@@ -114,8 +122,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    for router in (auth.router, chat.router, sessions.router, rag.router, workflow.router, health.router):
-        app.include_router(router)
+    for router in (auth.router, chat.router, sessions.router, rag.router, workflow.router):
+        app.include_router(router, responses=DOCUMENTED)
+    app.include_router(health.router)
     # The last one added is the outermost.
     app.add_middleware(
         Gate,

@@ -15,9 +15,13 @@ from rackwright_app.streaming import ClientGoneError, EventStream, while_connect
 
 # What nginx logs for the same event; nobody is left to read it.
 CLIENT_CLOSED = 499
-STREAMED: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}
+_EVENT = {
+    "type": "object",
+    "description": "Each event; `data` is a JSON object.",
+    "properties": {"event": {"type": "string"}, "data": {"type": "string"}},
+    "required": ["event", "data"],
 }
+STREAMED: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {"schema": _EVENT}}}}
 
 
 class Usage(BaseModel):

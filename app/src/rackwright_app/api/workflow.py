@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, JsonValue
+from pydantic.json_schema import models_json_schema
 
 from rackwright_app.api.access import Caller, Held, documented_bearer
 from rackwright_app.api.answering import CLIENT_CLOSED, STREAMED
@@ -35,12 +36,16 @@ class WorkflowCheck(BaseModel):
     problems: list[str]
 
 
-# Read by hand, because a body of YAML is none that the framework knows.
+# Read by hand, because a body of YAML is none that the framework knows; nor does it find the schema.
+_REFERENCE = "#/components/schemas/{model}"
+SCHEMAS: dict[str, Any] = models_json_schema([(WorkflowRequest, "validation")], ref_template=_REFERENCE)[1][
+    "$defs"
+]
 _BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
-            kind: {"schema": {"$ref": "#/components/schemas/WorkflowRequest"}}
+            kind: {"schema": {"$ref": _REFERENCE.format(model="WorkflowRequest")}}
             for kind in ("application/json", "application/yaml")
         },
     }

@@ -39,12 +39,17 @@ def _targets(step: Step) -> list[str]:
 
 
 def _template_problems(template: str, earlier: set[str]) -> list[str]:
-    made = environment()
     try:
-        # Parsed, never compiled: that computes what is constant, `10 ** 10 ** 10` too, in this very process.
-        tree = made.parse(template)
-    except (TemplateError, RecursionError) as error:
+        return _examined(template, earlier)
+    # A number of thousands of digits is a ValueError; a sum of thousands of terms is nested as deep as that.
+    except (TemplateError, ValueError, RecursionError) as error:
         return [f"the template is wrong: {error}"[:200]]
+
+
+def _examined(template: str, earlier: set[str]) -> list[str]:
+    made = environment()
+    # Parsed, never compiled: that computes what is constant, `10 ** 10 ** 10` too, in this very process.
+    tree = made.parse(template)
     found = [
         f"{name} is not known; there are inputs and steps"
         for name in sorted(_wanted(tree) - _KNOWN - set(made.globals))
