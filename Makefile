@@ -18,7 +18,7 @@ PACKAGES := python3 python3-venv docker.io mmdebstrap openssh-client iproute2 \
 PACKAGES += $(shell . /etc/os-release; [ "$${VERSION_ID%%.*}" -ge 13 ] 2>/dev/null && echo docker-cli promtool || echo prometheus)
 PACKAGES += prometheus-alertmanager
 
-.PHONY: test-page help packages venv demo lab-down test lint ruff mypy yaml ansible-lint unit test-app test-lab molecule bench lock docs clean
+.PHONY: browser test-page help packages venv demo lab-down test lint ruff mypy yaml ansible-lint unit test-app test-lab molecule bench lock docs clean
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -71,8 +71,14 @@ unit: venv ## unit, plugin and contract tests
 test-app: venv ## the app's own tests, with its own PostgreSQL and Redis on loopback
 	cd app && ../$(BIN)/python -m pytest -q --ignore=tests/test_page.py
 
-test-page: venv ## the page in Chromium (by name; needs the packages chromium and nginx-light)
+browser: venv
+	@for p in chromium nginx-light libnss3-tools; do dpkg-query -W $$p >/dev/null || exit 1; done
 	$(BIN)/uv pip install --quiet --python $(BIN)/python "playwright==1.65.2"
+
+# Its tests hold the page, too.
+molecule-app: browser
+
+test-page: browser ## the page in Chromium (by name; needs the packages chromium, nginx-light, libnss3-tools)
 	cd app && ../$(BIN)/python -m pytest -q -m page tests/test_page.py
 
 test-lab: venv ## the lab itself, with two machines of its own

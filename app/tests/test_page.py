@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import tarfile
 import time
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 from app_server import RunningApp
+from browser import PASSWORD, USER, WELCOME, ask, launched, look_in_every_way, opened, shot, sign_in
 from engine_double import EngineDouble, Script
 from stores import free_port
 
@@ -32,7 +32,6 @@ else:
     Browser = Page = object
 playwright = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.page
-PASSWORD = "correct horse battery"
 POLICY = "default-src 'self'; base-uri 'none'; form-action 'self'; object-src 'none'; frame-ancestors 'none'"
 EDGE = """
 {user} daemon off; pid {directory}/pid; error_log {directory}/error.log; worker_processes 1;
@@ -50,7 +49,7 @@ http {{
 }}
 """
 # As root its workers would be another user, who may not read the test's directory.
-USER = "user root;" if os.geteuid() == 0 else ""
+AS_ROOT = "user root;" if os.geteuid() == 0 else ""
 SHORT = 4
 """Seconds that an access token holds here."""
 
@@ -75,7 +74,7 @@ def address(settings: Settings, start_app: Callable[[Settings], RunningApp], tmp
     port = free_port()
     configuration = tmp_path / "nginx.conf"
     configuration.write_text(
-        EDGE.format(directory=tmp_path, port=port, policy=POLICY, app=app.url, user=USER)
+        EDGE.format(directory=tmp_path, port=port, policy=POLICY, app=app.url, user=AS_ROOT)
     )
     nginx = subprocess.Popen(["nginx", "-c", str(configuration), "-e", str(tmp_path / "error.log")])
     time.sleep(0.5)
@@ -86,49 +85,19 @@ def address(settings: Settings, start_app: Callable[[Settings], RunningApp], tmp
 
 @pytest.fixture
 def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.fail("chromium is missing: apt-get install chromium")
-    with playwright.sync_playwright() as started:
-        launched = started.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        yield launched
-        launched.close()
+    with launched() as started:
+        yield started
 
 
 @pytest.fixture
 def page(browser: Browser, address: str, database: psycopg.Connection[dict[str, Any]]) -> Iterator[Page]:
-    """A page in English; whatever its policy refuses, or a script breaks on, fails the test."""
+    """The page, and a user who may sign in."""
     database.execute("TRUNCATE users CASCADE")
     database.execute(
-        "INSERT INTO users (name, role, password_hash) VALUES ('alice', 'user', %s)", (hashed(PASSWORD),)
+        "INSERT INTO users (name, role, password_hash) VALUES (%s, 'user', %s)", (USER, hashed(PASSWORD))
     )
-    context = browser.new_context(locale="en-GB", viewport={"width": 1200, "height": 800})
-    made = context.new_page()
-    complaints: list[str] = []
-    made.on("pageerror", lambda error: complaints.append(str(error)))
-    made.on(
-        "console",
-        lambda said: (
-            complaints.append(said.text) if said.type == "error" and "status of 4" not in said.text else None
-        ),
-    )
-    made.goto(address)
-    yield made
-    context.close()
-    assert complaints == []
-
-
-def sign_in(page: Page, password: str = PASSWORD) -> None:
-    page.get_by_label("User").fill("alice")
-    page.get_by_label("Password").fill(password)
-    page.keyboard.press("Enter")
-
-
-def shot(page: Page, name: str) -> None:
-    """Keeps a picture where someone can look at it."""
-    directory = Path(__file__).parents[1] / "build/screenshots"
-    directory.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=str(directory / f"{name}.png"))
+    with opened(browser, address) as made:
+        yield made
 
 
 def test_a_wrong_password_is_said_and_a_right_one_opens(page: Page) -> None:
@@ -137,11 +106,11 @@ def test_a_wrong_password_is_said_and_a_right_one_opens(page: Page) -> None:
     expect(page.get_by_role("alert")).to_have_text("User or password is wrong.")
     shot(page, "sign-in")
     sign_in(page)
-    expect(page.get_by_text("What would you like to know?")).to_be_visible()
+    expect(page.get_by_text(WELCOME)).to_be_visible()
     assert page.evaluate("document.cookie") == ""
     assert page.evaluate("JSON.stringify({...localStorage})").count("ey") == 0
     page.reload()
-    expect(page.get_by_text("What would you like to know?")).to_be_visible()
+    expect(page.get_by_text(WELCOME)).to_be_visible()
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_label("Password")).to_be_visible()
     page.reload()
@@ -152,8 +121,7 @@ def test_a_chat_streams_and_is_kept(page: Page, engine: EngineDouble) -> None:
     expect = playwright.expect
     sign_in(page)
     engine.script = Script(pieces=["One ", "<b>two</b> ", "three."], pause_seconds=0.7)
-    page.get_by_label("Message").fill("Count, please")
-    page.keyboard.press("Enter")
+    ask(page, "Count, please")
     answer = page.locator(".message.assistant")
     expect(answer).to_contain_text("One", timeout=3000)
     assert "three" not in answer.inner_text()
@@ -163,8 +131,7 @@ def test_a_chat_streams_and_is_kept(page: Page, engine: EngineDouble) -> None:
     page.get_by_role("button", name="Count, please").click()
     expect(page.locator(".message.assistant")).to_have_text("One <b>two</b> three.")
     engine.script = Script(pieces=["slow "] * 20, pause_seconds=0.5)
-    page.get_by_label("Message").fill("Again")
-    page.keyboard.press("Enter")
+    ask(page, "Again")
     page.get_by_role("button", name="Stop").click()
     expect(page.get_by_text("Interrupted.")).to_be_visible()
 
@@ -174,34 +141,18 @@ def test_a_document_is_uploaded_and_cited_in_light_dark_and_small(
 ) -> None:
     expect = playwright.expect
     sign_in(page)
-    expect(page.get_by_text("What would you like to know?")).to_be_visible()
+    expect(page.get_by_text(WELCOME)).to_be_visible()
     document = tmp_path / "cooling.md"
     document.write_text("# Cooling\n\nThe chillers hold the cold aisle at eighteen degrees.")
     page.locator("#file").set_input_files(str(document))
     expect(page.get_by_text("cooling.md is ready.")).to_be_visible()
     engine.script = Script(pieces=["The cold aisle is held at ", "eighteen degrees [1]."])
-    page.get_by_label("Message").fill("At how many degrees is the cold aisle held?")
-    page.keyboard.press("Enter")
+    ask(page, "At how many degrees is the cold aisle held?")
     cite = page.get_by_role("button", name="[1]")
     expect(cite).to_be_visible()
     cite.click()
     expect(page.locator("blockquote")).to_contain_text("eighteen degrees")
-    shot(page, "light")
-    page.get_by_role("button", name="Light or dark").click()
-    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
-    shot(page, "dark")
-    page.get_by_role("button", name="中文").click()
-    expect(page.get_by_role("button", name="新对话")).to_be_visible()
-    shot(page, "chinese")
-    page.set_viewport_size({"width": 380, "height": 780})
-    expect(page.locator("#side")).to_be_hidden()
-    shot(page, "phone")
-    page.get_by_role("button", name="菜单").click()
-    expect(page.get_by_role("button", name="新对话")).to_be_visible()
-    shot(page, "phone-menu")
-    page.keyboard.press("Escape")
-    expect(page.locator("#side")).to_be_hidden()
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    look_in_every_way(page)
 
 
 def test_an_expired_token_is_renewed_silently_and_at_last_asks_for_the_password(
@@ -209,22 +160,20 @@ def test_an_expired_token_is_renewed_silently_and_at_last_asks_for_the_password(
 ) -> None:
     expect = playwright.expect
     sign_in(page)
-    expect(page.get_by_text("What would you like to know?")).to_be_visible()
+    expect(page.get_by_text(WELCOME)).to_be_visible()
     time.sleep(SHORT + 1)
-    page.get_by_label("Message").fill("Still here?")
-    page.keyboard.press("Enter")
+    ask(page, "Still here?")
     expect(page.locator(".message.assistant")).to_have_text("Good day to all.")
     database.execute("DELETE FROM refresh_tokens")
     time.sleep(SHORT + 1)
-    page.get_by_label("Message").fill("And now?")
-    page.keyboard.press("Enter")
+    ask(page, "And now?")
     expect(page.get_by_role("alert")).to_have_text(re.compile("signed out"))
 
 
 def test_it_is_used_by_keyboard_alone(page: Page) -> None:
     expect = playwright.expect
     expect(page.get_by_label("User")).to_be_focused()
-    page.keyboard.type("alice")
+    page.keyboard.type(USER)
     page.keyboard.press("Tab")
     page.keyboard.type(PASSWORD)
     page.keyboard.press("Tab")

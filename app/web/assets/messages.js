@@ -13,9 +13,14 @@ export function make(name, attributes = {}, ...children) {
   return element;
 }
 
+// Its language changes with the page's.
+function said(name, word, attributes = {}) {
+  return make(name, { ...attributes, "data-text": word }, say(word));
+}
+
 export function welcome() {
   box.replaceChildren(
-    make("div", { className: "welcome" }, make("h1", {}, say("welcome")), make("p", { className: "soft" }, say("welcomeHint"))),
+    make("div", { className: "welcome" }, said("h1", "welcome"), said("p", "welcomeHint", { className: "soft" })),
   );
 }
 
@@ -66,7 +71,7 @@ export class Message {
       }),
     );
     this.element.append(
-      make("section", { className: "sources", "aria-label": say("sources") }, make("strong", {}, say("sources")), ...details.values()),
+      make("section", { className: "sources", "data-label": "sources", "aria-label": say("sources") }, said("strong", "sources"), ...details.values()),
     );
     if (atEnd()) toEnd();
   }

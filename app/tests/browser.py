@@ -1,0 +1,100 @@
+"""A browser before the page: how it starts, what it complains of, the steps that all of its tests take."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+else:
+    Browser = Page = object
+
+USER, PASSWORD = "alice", "correct horse battery"
+WELCOME = "What would you like to know?"
+PICTURES = Path(__file__).parents[1] / "build/screenshots"
+"""Where someone can look at them."""
+
+
+@contextmanager
+def launched(
+    arguments: Sequence[str] = (), environment: Mapping[str, str] | None = None
+) -> Iterator[Browser]:
+    """Debian's Chromium, for a while."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.fail("chromium is missing: apt-get install chromium")
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(
+            executable_path=chromium,
+            args=["--no-sandbox", *arguments],
+            env=dict(environment) if environment else None,
+        )
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def opened(browser: Browser, address: str) -> Iterator[Page]:
+    """The page in English; whatever its policy refuses, or a script breaks on, fails the test."""
+    context = browser.new_context(locale="en-GB", viewport={"width": 1200, "height": 800})
+    made = context.new_page()
+    complaints: list[str] = []
+    made.on("pageerror", lambda error: complaints.append(str(error)))
+    made.on(
+        "console",
+        lambda said: (
+            complaints.append(said.text) if said.type == "error" and "status of 4" not in said.text else None
+        ),
+    )
+    made.goto(address)
+    yield made
+    context.close()
+    assert complaints == []
+
+
+def sign_in(page: Page, password: str = PASSWORD) -> None:
+    """Give name and password."""
+    page.get_by_label("User").fill(USER)
+    page.get_by_label("Password").fill(password)
+    page.keyboard.press("Enter")
+
+
+def ask(page: Page, text: str) -> None:
+    """Send a message."""
+    page.get_by_label("Message").fill(text)
+    page.keyboard.press("Enter")
+
+
+def shot(page: Page, name: str) -> None:
+    """Keep a picture."""
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=str(PICTURES / f"{name}.png"))
+
+
+def look_in_every_way(page: Page, prefix: str = "") -> None:
+    """Light, dark, Chinese, and as narrow as a phone, where nothing may be wider than the screen."""
+    expect = pytest.importorskip("playwright.sync_api").expect
+    shot(page, f"{prefix}light")
+    page.get_by_role("button", name="Light or dark").click()
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    shot(page, f"{prefix}dark")
+    page.get_by_role("button", name="中文").click()
+    expect(page.get_by_role("button", name="新对话")).to_be_visible()
+    expect(page.locator(".sources strong")).to_have_text("来源")
+    shot(page, f"{prefix}chinese")
+    page.set_viewport_size({"width": 380, "height": 780})
+    expect(page.locator("#side")).to_be_hidden()
+    shot(page, f"{prefix}phone")
+    page.get_by_role("button", name="菜单").click()
+    expect(page.get_by_role("button", name="新对话")).to_be_visible()
+    shot(page, f"{prefix}phone-menu")
+    page.keyboard.press("Escape")
+    expect(page.locator("#side")).to_be_hidden()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
