@@ -6,16 +6,15 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
-import socket
 import ssl
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.rackwright.edge_client import ARGUMENTS, EdgeClient, Outcome, run_step
 
 DOCUMENTATION = r"""
 module: smoke_client
@@ -73,31 +72,9 @@ AT_ONCE = 0.001
 # A short answer can reach a busy client in one piece though nobody held it back; none of several does.
 QUESTIONS = 3
 
-# Whether the step held, what was seen, and what later steps need.
-Outcome = tuple[bool, str, dict[str, Any]]
 
-
-class Client:
-    """Opens connections to the edge that verify its certificate against the given authority."""
-
-    def __init__(self, params: dict[str, Any]) -> None:
-        self.params = params
-        with tempfile.NamedTemporaryFile("w", suffix=".pem") as ca:
-            ca.write(params["ca"])
-            ca.flush()
-            self.context = ssl.create_default_context(cafile=ca.name)
-
-    def connect(
-        self, timeout: float = 15, source: tuple[str, int] | None = None
-    ) -> http.client.HTTPSConnection:
-        """Return an HTTPS connection that offers the API's host name."""
-        raw = socket.create_connection(
-            (self.params["address"], self.params["https_port"]), timeout=timeout, source_address=source
-        )
-        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connection = http.client.HTTPSConnection(self.params["host"], timeout=timeout)
-        connection.sock = self.context.wrap_socket(raw, server_hostname=self.params["host"])
-        return connection
+class Client(EdgeClient):  # type: ignore[misc]  # found by Ansible alone
+    """Asks the smoke test's question."""
 
     def chat(self, connection: http.client.HTTPSConnection, token: str = "") -> http.client.HTTPResponse:
         """Send the question and return the response with its body unread."""
@@ -249,33 +226,15 @@ def rate_limit(client: Client) -> Outcome:
     return seen.get(str(HTTPStatus.TOO_MANY_REQUESTS.value), 0) > 0, f"{told} in {took:.1f} s", {}
 
 
-def run_step(step: Callable[[Client], Outcome], client: Client) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Run one step; a connection that fails is the step's failure, not the module's."""
-    started = time.monotonic()
-    extra: dict[str, Any] = {}
-    try:
-        ok, detail, extra = step(client)
-    except (OSError, ssl.SSLError, http.client.HTTPException, ValueError, KeyError) as error:
-        ok, detail = False, f"{type(error).__name__}: {error}"
-    latency = round((time.monotonic() - started) * 1000, 1)
-    name = step.__name__
-    return {"name": name, "ok": ok, "detail": detail, "latency_ms": latency, "what": step.__doc__}, extra
-
-
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(
         argument_spec={
-            "address": {"type": "str", "required": True},
+            **ARGUMENTS,
             "http_port": {"type": "int", "required": True},
-            "https_port": {"type": "int", "required": True},
-            "host": {"type": "str", "required": True},
-            "ca": {"type": "str", "required": True},
-            "token": {"type": "str", "required": True, "no_log": True},
             "question": {"type": "str", "required": True},
             "denied_source": {"type": "str"},
             "burst": {"type": "int", "default": 400},
-            "answer_timeout": {"type": "int", "default": 120},
         },
         supports_check_mode=True,
     )

@@ -25,7 +25,9 @@ def command(inventory: tuple[Path, ...], as_json: bool) -> None:
     else:
         out = console()
         out.print(as_table(steps))
-        passed = sum(step.ok for step in steps)
-        out.print(f"\nsmoke tests: {passed} passed, {len(steps) - passed} failed")
+        skipped = sum(step.skipped for step in steps)
+        failed = sum(not step.ok for step in steps)
+        left_out = f", {skipped} left out" if skipped else ""
+        out.print(f"\nsmoke tests: {len(steps) - skipped - failed} passed, {failed} failed{left_out}")
     if not ok:
         raise SystemExit(1)

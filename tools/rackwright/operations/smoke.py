@@ -26,6 +26,7 @@ class Step:
         ok: whether it held.
         detail: what was seen.
         latency_ms: how long it took in milliseconds, None where that means nothing.
+        skipped: the site has no such part; `detail` says which.
     """
 
     host: str
@@ -34,6 +35,7 @@ class Step:
     ok: bool
     detail: str
     latency_ms: float | None
+    skipped: bool = False
 
 
 def smoke(inventories: Sequence[Path]) -> tuple[list[Step], Run]:
@@ -57,6 +59,7 @@ def smoke(inventories: Sequence[Path]) -> tuple[list[Step], Run]:
             ok=bool(entry["ok"]),
             detail=str(entry.get("detail") or ""),
             latency_ms=entry.get("latency_ms"),
+            skipped=bool(entry.get("skipped")),
         )
         for result in run.recap.results
         for entry in result.result.get("steps") or ()
@@ -81,5 +84,7 @@ def as_table(steps: Sequence[Step]) -> Table:
     table.add_column("seen", overflow="fold")
     for step in steps:
         mark = Text("ok", style="green") if step.ok else Text("FAILED", style="bold red")
+        if step.skipped:
+            mark = Text("left out", style="yellow")
         table.add_row(step.host, step.what or step.name, mark, step.detail)
     return table
