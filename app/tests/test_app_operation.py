@@ -198,6 +198,20 @@ def test_workers_are_counted_together_and_replaced_without_a_gap(
     assert "Hello" not in service.log.read_text()
 
 
+def test_a_kept_connection_is_told_to_end_before_the_service_does(
+    service: Service, token: Callable[..., str]
+) -> None:
+    """A proxy that does not hear of it sends its next request into a connection that closes."""
+    address, headers = f"http://127.0.0.1:{service.api}", {"Authorization": f"Bearer {token()}"}
+    with httpx.Client(base_url=address, headers=headers) as client:
+        assert "connection" not in client.get("/api/auth/me").headers
+        service.process.terminate()
+        eventually(lambda: client.get("/api/auth/me").headers.get("connection") == "close", seconds=1.5)
+        # Whoever comes anew is served, too, as long as the port is open.
+        assert httpx.get(f"{address}/health").headers["connection"] == "close"
+    assert service.process.wait(15) == 0
+
+
 def test_an_answer_is_finished_before_the_service_stops(
     service: Service,
     engine: EngineDouble,

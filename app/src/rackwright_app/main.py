@@ -28,6 +28,7 @@ from rackwright_app.database.conversations import Conversations
 from rackwright_app.database.documents import Documents
 from rackwright_app.database.pool import Pool, make_pool
 from rackwright_app.database.users import Users
+from rackwright_app.draining import Draining
 from rackwright_app.engine import EngineClient
 from rackwright_app.errors import DOCUMENTED, ApiError, UnavailableError
 from rackwright_app.health import HealthChecks
@@ -67,7 +68,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     configure_structlog()
     settings = settings or load_settings()
     redis = _redis(settings.redis)
-    table = AuditTable()
+    table, draining = AuditTable(), Draining(settings.drain_seconds)
     audit = AuditLog(settings.audit.path, settings.audit.key.get_secret_value().encode(), table.add)
     oidc_client = _client(settings.oidc.ca if settings.oidc else None)
     oidc = None
@@ -103,7 +104,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                 asyncio.create_task(_count_sessions(conversations)),
                 asyncio.create_task(table.run(pool)),
             ]
-            yield
+            with draining.before_the_end():
+                yield
             for task in running:
                 task.cancel()
             await asyncio.gather(*running, return_exceptions=True)
@@ -143,7 +145,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         upload_bytes=settings.rag.upload_bytes + 4096,
     )
     app.add_middleware(AuditTrail, log=audit, settings=settings.audit)
-    app.add_middleware(Context, trusted=settings.trusted_proxies)
+    app.add_middleware(Context, trusted=settings.trusted_proxies, draining=draining)
     app.add_exception_handler(HTTPException, _told)
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(psycopg.OperationalError, _database_away)

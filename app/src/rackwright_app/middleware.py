@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from rackwright_app import metrics
 from rackwright_app.audit import AuditLog
 from rackwright_app.clients import Network, client_address
+from rackwright_app.draining import Draining
 from rackwright_app.errors import ApiError, TooManyError, UnauthorizedError
 from rackwright_app.limits import RequestLimit
 from rackwright_app.masking import mask_text, mask_value
@@ -35,9 +36,10 @@ _log = structlog.get_logger("rackwright_app.requests")
 class Context:
     """Gives a request its id and its caller's address, counts and logs it."""
 
-    def __init__(self, app: ASGIApp, *, trusted: Sequence[Network]) -> None:
+    def __init__(self, app: ASGIApp, *, trusted: Sequence[Network], draining: Draining) -> None:
         self._app = app
         self._trusted = trusted
+        self._draining = draining
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handles one request."""
@@ -60,7 +62,10 @@ class Context:
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":
                 state["status"] = message["status"]
-                MutableHeaders(scope=message)["X-Request-ID"] = state["request_id"]
+                answered = MutableHeaders(scope=message)
+                answered["X-Request-ID"] = state["request_id"]
+                if self._draining.begun:
+                    answered["Connection"] = "close"
             await send(message)
 
         try:

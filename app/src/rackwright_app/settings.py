@@ -213,6 +213,8 @@ class Settings(BaseSettings):
     tls: Tls | None = None
     workers: PositiveInt = 1
     shutdown_seconds: PositiveInt = 25
+    drain_seconds: Annotated[float, Field(ge=0, le=10)] = 2
+    """How long before that every answer ends its connection."""
     keepalive_seconds: PositiveFloat = 15
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     trusted_proxies: list[IPv4Network | IPv6Network] = []
