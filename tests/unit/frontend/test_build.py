@@ -39,6 +39,17 @@ def test_our_page_names_its_assets_by_their_content() -> None:
                 assert f"{name.rpartition('/')[0]}/{module.decode()}" in files
 
 
+def test_directories_are_everybodys_whatever_the_hosts_umask_is() -> None:
+    with tarfile.open(build_page().archive) as packed:
+        entries = list(packed)
+    modes = {entry.name: entry.mode for entry in entries}
+    above = {str(parent) for name in modes for parent in Path(name).parents} - {"."}
+    assert above
+    assert {modes[name] for name in above} == {0o755}
+    # Each before what is in it.
+    assert [entry.name for entry in entries if entry.isdir()] == sorted(above)
+
+
 def archive_of(tmp_path: Path, kind: str, name: str = "index.html") -> Path:
     path = tmp_path / f"page.{kind}"
     if kind == "zip":

@@ -7,7 +7,7 @@ import io
 import stat
 import tarfile
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -16,6 +16,8 @@ from rackwright.site.paths import cache_directory, repository_root
 
 INDEX = "index.html"
 _ASSETS = "assets/"
+# Part of a release's name: with another number hosts lay down anew what they have.
+_LAYOUT = 2
 _MOST_BYTES = 500_000_000
 
 
@@ -48,17 +50,26 @@ def build_page(source: str = "") -> Page:
             f"frontend_source: {source or 'app/web'} has no {INDEX} at its top",
             hint="give the directory or archive that the build made (dist/ or build/), not the one around it",
         )
-    digest = _digest(files)
+    digest = _digest({**files, "": str(_LAYOUT).encode()})
     archive = cache_directory("frontend") / f"page-{digest}.tar"
     if not archive.is_file():
         new = archive.with_suffix(".new")
         with tarfile.open(new, "w", format=tarfile.PAX_FORMAT) as packed:
+            # Named, so that they are everybody's to read whatever the host's umask is.
+            for name in sorted(_directories(files)):
+                place = tarfile.TarInfo(name)
+                place.type, place.mode = tarfile.DIRTYPE, 0o755
+                packed.addfile(place)
             for name, content in sorted(files.items()):
                 entry = tarfile.TarInfo(name)
                 entry.size, entry.mode = len(content), 0o644
                 packed.addfile(entry, io.BytesIO(content))
         new.replace(archive)
     return Page(archive, digest)
+
+
+def _directories(files: Iterable[str]) -> set[str]:
+    return {str(parent) for name in files for parent in PurePosixPath(name).parents} - {"."}
 
 
 def _own() -> dict[str, bytes]:
