@@ -1,26 +1,20 @@
-"""Packs the doubles of Dify's images into one archive of several images, which share their one layer.
+"""What tests/doubles/build.py packs for Dify: several images in one archive, which share their one layer.
 
-    python tests/doubles/dify/build.py DIRECTORY
-
-writes DIRECTORY/dify-doubles.tar.gz, and DIRECTORY/doubles.yml with `images` as roles/dify takes them, and
-`next` and `broken`: the api's image of two further releases. Squid in it is Debian's, the real one.
+Told of them are `images` as roles/dify takes them, and `next` and `broken`: the api's image of two further
+releases. Squid in them is Debian's, the real one.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import sys
 from pathlib import Path
-from types import ModuleType
 
 import yaml
 
 from rackwright.foundry.package import packed
 
-HERE = Path(__file__).parent
-ENGINES = HERE.parent / "engines"
-FACTS = HERE.parents[1] / "data/dify/release.yml"
+FACTS = Path(__file__).parents[2] / "data/dify/release.yml"
 ROOT = "usr/lib/dify-doubles"
 PACKAGES = ("python3", "python3-yaml", "python3-psycopg2", "python3-redis", "python3-venv", "curl", "squid")
 # Image -> what it starts.
@@ -32,6 +26,10 @@ STARTS = {
     "plugin_daemon": ["plugin_daemon.py"],
     "sandbox": ["sandbox.py"],
     "ssrf_proxy": [],
+}
+CONFIGS = {
+    name: {"Entrypoint": ["/usr/bin/python3", f"/{ROOT}/{start[0]}", *start[1:]]} if start else {}
+    for name, start in STARTS.items()
 }
 # What the release's own health checks are called in its images.
 CELERY = "#!/bin/sh\n# A double of Celery's command, as far as a health check asks it.\ntest -e /tmp/ready\n"
@@ -63,48 +61,27 @@ def plugin() -> bytes:
     return packed(files, b"")
 
 
-def _engines() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("engine_doubles", ENGINES / "build.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def uv() -> bytes:
     """Return the real program, from the package of the tests."""
     return Path(sys.executable).with_name("uv").read_bytes()
 
 
 def added_files() -> dict[str, tuple[bytes, int]]:
-    """Return what goes into the images beside the system: path -> content and mode."""
-    sources = [ENGINES / "common.py", *sorted(path for path in HERE.glob("*.py") if path != Path(__file__))]
-    files = {f"{ROOT}/{path.name}": (path.read_bytes(), 0o644) for path in sources}
+    """Return what goes into the images beside the system and the doubles: path -> content and mode."""
     facts = yaml.safe_load(FACTS.read_text(encoding="utf-8"))
-    files[f"{ROOT}/release.json"] = (json.dumps(facts).encode(), 0o644)
-    files |= {"usr/bin/celery": (CELERY.encode(), 0o755), "usr/bin/node": (NODE.encode(), 0o755)}
-    return files | {"usr/bin/uv": (uv(), 0o755)}
-
-
-def main() -> None:
-    """Write everything into the directory that is named."""
-    engines = _engines()
-    target = Path(sys.argv[1]).resolve()
-    target.mkdir(parents=True, exist_ok=True)
-    configs = {
-        name: {"Entrypoint": ["/usr/bin/python3", f"/{ROOT}/{start[0]}", *start[1:]]} if start else {}
-        for name, start in STARTS.items()
+    return {
+        f"{ROOT}/release.json": (json.dumps(facts).encode(), 0o644),
+        "usr/bin/celery": (CELERY.encode(), 0o755),
+        "usr/bin/node": (NODE.encode(), 0o755),
+        "usr/bin/uv": (uv(), 0o755),
     }
-    images = engines.build_several(target, "dify", engines.base_recipe(PACKAGES), added_files(), configs)
-    document = {
+
+
+def told(images: dict[str, dict[str, object]], target: Path) -> dict[str, object]:
+    """Write the plugin's package beside the images; return what a role is told of them."""
+    (target / PLUGIN).write_bytes(plugin())
+    return {
         "images": {name: images[name] for name in ("api", "web", "plugin_daemon", "sandbox", "ssrf_proxy")},
         "next": images["api-next"],
         "broken": images["api-broken"],
     }
-    (target / PLUGIN).write_bytes(plugin())
-    (target / "doubles.yml").write_text("---\n" + yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()
