@@ -39,6 +39,20 @@ def test_a_plain_run_refuses_another_release(operator: Callable[[str], Operator]
     assert running(machines) == before
 
 
+def test_images_by_the_command_line_are_refused_on_both_ways(
+    operator: Callable[[str], Operator], machines: Machines
+) -> None:
+    before = running(machines)
+    given = ["--limit", "app1,data1", "-e", '{"dify_images": {"api": {"name": "other"}}}']
+    run, back = operator("next"), ["-e", "dify_return=true"]
+    for way, told in (([], "the way back would take the new images"), (back, "leave it out")):
+        status, said = run.play("playbooks/upgrade_dify.yml", *given, *way)
+        assert status != 0
+        assert "dify_images is given by -e" in said
+        assert told in " ".join(said.split())
+    assert running(machines) == before
+
+
 def test_a_bad_release_is_taken_back_with_the_data_of_before(
     operator: Callable[[str], Operator],
     machines: Machines,
