@@ -7,6 +7,7 @@ import json
 import pwd
 import shutil
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,7 @@ EXAMPLES = r"""
 RETURN = r"""
 packets: {description: Packets to the outside., returned: when read, type: int}
 names: {description: Of these, questions for names., returned: when read, type: int}
+since: {description: "When counting began, in seconds of the epoch.", returned: when read, type: int}
 seen:
   description: Who sent what where to.
   returned: when read
@@ -126,7 +128,7 @@ def main() -> None:
         if not module.params["inside"]:
             module.fail_json(msg="airgap_watch: inside is empty; give the networks of the site")
         if not module.check_mode:
-            done = run(["nft", "-f", "-"], ruleset(module.params["inside"]))
+            done = run(["nft", "-f", "-"], ruleset(module.params["inside"], int(time.time())))
             if done.returncode:
                 module.fail_json(msg=f"airgap_watch: the rules were not loaded: {done.stderr.strip()}")
         module.exit_json(changed=True)

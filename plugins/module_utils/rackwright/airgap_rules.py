@@ -9,6 +9,8 @@ from typing import Any
 TABLE = "rackwright_airgap"
 # So many different senders and destinations are told apart; the counters count all.
 SEEN = 1024
+# Of the rule that says when counting began; every other rule counts what leaves.
+_SINCE = "since "
 # Never outside: the host itself, its link, groups of hosts on it.
 _INSIDE = {
     "ip": ("127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "255.255.255.255"),
@@ -16,11 +18,12 @@ _INSIDE = {
 }
 
 
-def ruleset(inside: Sequence[str]) -> str:
+def ruleset(inside: Sequence[str], since: int) -> str:
     """Return the table, for `nft -f`; its counters begin at nothing.
 
     Args:
         inside: Networks of the site, IPv4 and IPv6; everything else is outside.
+        since: When it begins, of the epoch; it is lost together with what was counted.
     """
     networks = {
         "ip": [*_INSIDE["ip"], *(each for each in inside if ":" not in each)],
@@ -58,6 +61,7 @@ def ruleset(inside: Sequence[str]) -> str:
         # Before any rule that drops: what is tried counts.
         "  chain sent {",
         "    type filter hook output priority -350; policy accept;",
+        f'    counter comment "{_SINCE}{since}"',
         *sent,
         "  }",
         # From containers, which have addresses of their own, through this host.
@@ -77,15 +81,19 @@ def readings(listing: str) -> dict[str, Any]:
         listing: What nft said.
 
     Returns:
-        `packets` to the outside, `names` of it that ask for a name, and `seen`: who, where to, how many.
+        `packets` to the outside, `names` of it that ask for a name, `since` (of the epoch), and `seen`: who,
+        where to, how many.
     """
-    found: dict[str, Any] = {"packets": 0, "names": 0, "seen": []}
+    found: dict[str, Any] = {"packets": 0, "names": 0, "since": 0, "seen": []}
     for entry in json.loads(listing)["nftables"]:
         counter, named = entry.get("counter"), entry.get("set")
+        comment = str((entry.get("rule") or {}).get("comment", ""))
         if counter and counter["name"] == "outside":
             found["packets"] = counter["packets"]
         elif counter and counter["name"] == "names":
             found["names"] = counter["packets"]
+        elif comment.startswith(_SINCE):
+            found["since"] = int(comment.removeprefix(_SINCE))
         elif named and named["name"].startswith(("seen", "forwarded")):
             found["seen"] += [_seen(each, named["name"]) for each in named.get("elem", [])]
     return found

@@ -47,12 +47,14 @@ class HostCount:
         packets: To the outside, of any kind.
         names: Of these, questions for names.
         senders: Who sent them; so many are told apart, the counters count all.
+        since: When it began to count, by its own clock; None: not known.
     """
 
     host: str
     packets: int
     names: int
     senders: tuple[Sender, ...] = ()
+    since: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ class Proof:
         site: The site's name.
         source: Profile that it was installed from.
         manifest: Digest of the bundle; empty for another profile.
-        begun: When.
+        begun: When the last of its hosts began to count: from then on all did.
         ended: When.
         idle_seconds: Of it without any question.
         hosts: One for each host that counted.
@@ -146,6 +148,7 @@ def _proof(
     counts = counts_of(run)
     if not counts:
         _refuse(run)
+    counting = max((count.since for count in counts if count.since), default=begun)
     reached = {count.host for count in counts}
     missing = {
         name: "it did not say what it counted"
@@ -157,7 +160,7 @@ def _proof(
         site=str(variables["site_name"]),
         source=source,
         manifest=_manifest(str(variables["bundle_directory"])) if source == "bundle" else "",
-        begun=begun,
+        begun=counting,
         ended=datetime.now(UTC),
         idle_seconds=idle_seconds,
         hosts=tuple(counts),
@@ -174,7 +177,10 @@ def counts_of(run: Run) -> list[HostCount]:
         said = result.result
         if "packets" in said and "names" in said:
             senders = tuple(_sender(each) for each in said.get("seen") or ())
-            found[result.host] = HostCount(result.host, int(said["packets"]), int(said["names"]), senders)
+            since = datetime.fromtimestamp(int(said["since"]), UTC) if said.get("since") else None
+            found[result.host] = HostCount(
+                result.host, int(said["packets"]), int(said["names"]), senders, since
+            )
     return [found[name] for name in sorted(found)]
 
 

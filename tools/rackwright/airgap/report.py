@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict
+from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -33,10 +34,9 @@ def verdict(proof: Proof) -> str:
 def as_dict(proof: Proof) -> dict[str, Any]:
     """Return the proof for machines."""
     found = asdict(proof)
-    found |= {
-        "begun": proof.begun.isoformat(timespec="seconds"),
-        "ended": proof.ended.isoformat(timespec="seconds"),
-    }
+    found |= {"begun": _stamp(proof.begun), "ended": _stamp(proof.ended)}
+    for host, told in zip(proof.hosts, found["hosts"], strict=True):
+        told["since"] = _stamp(host.since) if host.since else None
     return {"passed": proof.passed, "verdict": verdict(proof), "packets": proof.packets, **found}
 
 
@@ -64,6 +64,10 @@ def write(proof: Proof, directory: Path) -> list[Path]:
         (directory / name).write_text(text, encoding="utf-8")
         files.append(directory / name)
     return files
+
+
+def _stamp(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds")
 
 
 def _rendered(template: str, proof: Proof) -> str:

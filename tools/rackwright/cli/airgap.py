@@ -75,6 +75,7 @@ def _tell(proof: Proof, report: Path | None, *, as_json: bool) -> None:
                 click.echo(f"  {sender.packets} to {what} by {sender.account} ({sender.who})")
         for name, reason in sorted(proof.missing.items()):
             click.echo(f"{name}: no count: {reason}")
+        click.echo(f"counted {proof.begun:%Y-%m-%d %H:%M:%S} to {proof.ended:%Y-%m-%d %H:%M:%S} UTC")
         click.echo(verdict(proof))
     for path in write(proof, report) if report else ():
         click.echo(str(path), err=True)
