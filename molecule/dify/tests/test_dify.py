@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import Browser
+from dify_pages import Browser
 from machines import PROJECT, Machines
 
 Sql = Callable[[str, str], str]

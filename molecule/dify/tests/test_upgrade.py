@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Browser
+from dify_pages import Browser
 from machines import Machines
 from operating import Operator
 
