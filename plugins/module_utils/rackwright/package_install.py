@@ -63,11 +63,18 @@ class Apt:
         self.database = self.root / "var/lib/dpkg"
 
     def source_files(self, wanted: dict[str, str] | None) -> list[str]:
-        """Return files of the site's sources that are not wanted any more; none when nobody says what is."""
+        """Return files of the site's sources that are not wanted any more; none when nobody says what is.
+
+        Lists that a role adds for packages of its own (rackwright-…) are that role's.
+        """
         if wanted is None:
             return []
         ours = [self.sources_setting, *sorted(self.sources.rglob("*"))]
-        return [str(path) for path in ours if path.is_file() and str(path) not in wanted]
+        return [
+            str(path)
+            for path in ours
+            if path.is_file() and str(path) not in wanted and not path.name.startswith("rackwright-")
+        ]
 
     def looked_at(self) -> dict[str, list[str]]:
         """Return the paths that change with the packages and with what is looked after beside them."""

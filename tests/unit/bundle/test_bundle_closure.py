@@ -10,6 +10,7 @@ import yaml
 
 from rackwright.bundle.closure import CONTROL_PACKAGES, Wanted, wanted
 from rackwright.bundle.manifest import BundleError
+from rackwright.bundle.systems import PackageSet
 from rackwright.site.inventory import load_inventory
 from rackwright.site.paths import repository_root
 
@@ -73,6 +74,57 @@ def test_several_systems_may_differ_in_what_they_can_run(site: Path) -> None:
     say(site, bundle_systems=["debian-12/amd64"])
     with pytest.raises(BundleError, match="role docker does not support debian-12"):
         of(site)
+
+
+RTX = {
+    "system": {
+        "distribution": "Debian", "version": "13", "codename": "trixie", "kernel": "6.12.117+deb13-amd64",
+        "architecture": "x86_64", "virtualization": "none", "secure_boot": False, "python": "3.13",
+    },
+    "cpu": {"model": "any", "sockets": 1, "cores": 2, "threads": 2}, "memory_mb": 4096, "numa": [],
+    "disks": [], "filesystems": [], "network": [], "nvswitch": False,
+    "gpus": [{
+        "pci_address": "0000:01:00.0", "pci_id": "10de:2204", "model": "GeForce RTX 3090",
+        "architecture": "ampere", "compute_capability": "8.6", "vram_mb": 24576, "driver": None, "mig": None,
+        "nvlink_peers": [],
+    }],
+}  # fmt: skip
+
+
+def drivers_of(found: Wanted) -> list[PackageSet]:
+    return [each for each in found.packages if any("nvidia" in name for name in each.names)]
+
+
+def with_gpu(site: Path, hardware: object = None, **variables: object) -> Wanted:
+    (site / "host_vars/server1/hardware.yml").write_text(yaml.safe_dump({"hardware": hardware}))
+    (site / "gpu.yml").write_text(yaml.safe_dump({"all": {"children": {"gpu": {"hosts": {"server1": {}}}}}}))
+    say(site, **variables)
+    return of(site)
+
+
+def test_a_host_with_gpus_gets_the_driver_that_is_chosen_for_it(site: Path) -> None:
+    (chosen,) = drivers_of(with_gpu(site, hardware=RTX))
+    assert {"nvidia-kernel-dkms", "nvidia-smi", "libcuda1"} <= set(chosen.names)
+    assert chosen.suite == ""
+    # An archive keeps the headers of a kernel for some months.
+    assert chosen.optional == ("linux-headers-6.12.117+deb13-amd64",)
+    assert {"dkms", "gcc", "linux-headers-amd64", "linux-image-amd64"} <= names(with_gpu(site, hardware=RTX))
+
+
+def test_a_driver_of_backports_is_taken_from_there(site: Path) -> None:
+    (chosen,) = drivers_of(with_gpu(site, hardware=RTX, nvidia_driver_source="backports"))
+    assert chosen.suite == "trixie-backports"
+
+
+def test_what_no_scan_tells_comes_whole_and_what_nvidia_packages_is_told(site: Path) -> None:
+    found = with_gpu(site)
+    assert {"nvidia-kernel-dkms", "nvidia-open-kernel-dkms", "nvidia-tesla-535-kernel-dkms"} <= names(found)
+    # Kernel modules of two flavours exclude each other.
+    assert not any({"nvidia-kernel-dkms", "nvidia-open-kernel-dkms"} <= set(s.names) for s in found.packages)
+    assert "was not scanned" in found.notes[0]
+    found = with_gpu(site, hardware=RTX, nvidia_driver_source="nvidia")
+    assert drivers_of(found) == []
+    assert "NVIDIA's repository, which no bundle has" in found.notes[0]
 
 
 @pytest.mark.parametrize("systems", [[], ["debian-9/amd64"]])

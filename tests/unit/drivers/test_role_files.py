@@ -35,6 +35,7 @@ def render(name: str, **variables: object) -> str:
         "__nvidia_driver_archive": "http://a.internal/debian",
         "__nvidia_driver_keyring": "/etc/apt/keyrings/rackwright-nvidia.gpg",
         "__nvidia_driver_uses_nvidia": False,
+        "__nvidia_driver_among_sources": False,
         "__nvidia_driver_nvidia_uri": "http://mirror.internal/nvidia",
         "__nvidia_driver_plan": {
             "suite": "trixie",
@@ -116,6 +117,17 @@ def test_apts_preferences(uses_nvidia: bool, pin: str | None, expected: list[dic
         __nvidia_driver_plan={"pin": pin},
     )
     assert [part for part in fields(text) if part] == expected
+
+
+def test_a_bundle_has_backports_among_its_own_packages() -> None:
+    """It has no suites: the newest of a name is the one that was meant."""
+    plan = {"pin": "trixie-backports"}
+    text = render(
+        "etc/apt/preferences.d/rackwright-nvidia.j2",
+        __nvidia_driver_plan=plan,
+        __nvidia_driver_among_sources=True,
+    )
+    assert "Pin" not in text
 
 
 def test_nouveau_is_off_and_options_are_set() -> None:

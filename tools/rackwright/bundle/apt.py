@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import unquote
 
 from rackwright.bundle.manifest import BundleError
-from rackwright.bundle.systems import System
+from rackwright.bundle.systems import PackageSet, System
 
 # 'URI' name size, and a checksum where apt's version says one.
 _LINE = re.compile(r"^'[^']+' \S+ \d+( \S*)?$")
@@ -19,6 +19,11 @@ _KEYRINGS = {
     "debian": "/usr/share/keyrings/debian-archive-keyring.gpg",
     "ubuntu": "/usr/share/keyrings/ubuntu-archive-keyring.gpg",
 }
+# As roles/nvidia_driver has it on hosts: the driver's packages, and these alone, come from there.
+_PREFERENCES = """Package: src:nvidia-graphics-drivers src:nvidia-open-gpu-kernel-modules
+Pin: release n={suite}
+Pin-Priority: 600
+"""
 _UNKNOWN = re.compile(r"Unable to locate package (\S+)|Package '(\S+)' has no installation candidate")
 
 
@@ -55,7 +60,13 @@ class AptRoot:
     """A directory with an apt of its own: lists, an empty dpkg database, and nothing installed."""
 
     def __init__(
-        self, root: Path, system: System, archives: Mapping[str, str], *, stale: bool = False
+        self,
+        root: Path,
+        system: System,
+        archives: Mapping[str, str],
+        *,
+        further: Sequence[str] = (),
+        stale: bool = False,
     ) -> None:
         """Make the directory.
 
@@ -63,6 +74,7 @@ class AptRoot:
             root: Where; it may be there from an earlier run.
             system: Whose packages are meant.
             archives: Base URLs by archive, those of a profile's `archives`.
+            further: Suites of the main archive that are looked into for single packages: backports.
             stale: Whether indexes past their date are taken (an archive that somebody froze).
         """
         self.root = root
@@ -71,7 +83,9 @@ class AptRoot:
                      "var/lib/dpkg", "var/cache/apt/archives/partial", "etc/apt/trusted.gpg.d"):  # fmt: skip
             (root / part).mkdir(parents=True, exist_ok=True)
         (root / "var/lib/dpkg/status").write_bytes(b"")
-        (root / "etc/apt/sources.list").write_text(self._sources(archives), encoding="utf-8")
+        (root / "etc/apt/sources.list").write_text(self._sources(archives, further), encoding="utf-8")
+        for suite in further:
+            self._preferences(suite).write_text(_PREFERENCES.format(suite=suite), encoding="utf-8")
         settings = [
             f'Dir "{root}";',
             f'Dir::State::status "{root}/var/lib/dpkg/status";',
@@ -88,7 +102,10 @@ class AptRoot:
         self.configuration = root / "apt.conf"
         self.configuration.write_text("\n".join(settings) + "\n", encoding="utf-8")
 
-    def _sources(self, archives: Mapping[str, str]) -> str:
+    def _preferences(self, suite: str) -> Path:
+        return self.root / "etc/apt" / f"preferences-{suite}"
+
+    def _sources(self, archives: Mapping[str, str], further: Sequence[str]) -> str:
         keyring = _KEYRINGS[self.system.distribution]
         if not Path(keyring).is_file():
             raise BundleError(
@@ -96,7 +113,8 @@ class AptRoot:
                 hint=f"sudo apt-get install {Path(keyring).stem}",
             )
         lines = []
-        for suite in self.system.suites:
+        first = self.system.suites[0]
+        for suite in (*self.system.suites, *(replace(first, name=name) for name in further)):
             if archives.get(suite.archive):
                 where = archives[suite.archive].rstrip("/")
                 lines.append(f"deb [signed-by={keyring}] {where} {suite.name} {' '.join(suite.components)}")
@@ -112,27 +130,35 @@ class AptRoot:
         if done.returncode:
             raise BundleError(f"the package lists of {self.system.text} were not fetched:\n{_said(done)}")
 
-    def closure(self, sets: Iterable[Sequence[str]]) -> list[Deb]:
+    def closure(self, sets: Iterable[PackageSet], say: Callable[[str], None]) -> list[Deb]:
         """Return these packages and all that they depend on, down to the C library.
 
         Args:
             sets: What hosts get together; packages of two hosts need not go together.
+            say: Is told of optional packages that are not there.
 
         Raises:
             BundleError: One is unknown, or those of a set do not go together.
         """
         wanted: set[str] = set()
-        for names in sets:
-            wanted |= self._uris(names)
+        for each in sets:
+            there = [name for name in each.optional if self._knows(name)]
+            for name in sorted(set(each.optional) - set(there)):
+                say(f"the archive has no {name} any more: its hosts need the newer kernel that comes along")
+            wanted |= self._uris((*each.names, *there), each.suite)
         found = dict(self._described(wanted))
         lacking = sorted(wanted - set(found))
         if lacking:
             raise BundleError(f"no index describes {lacking[0]}")
         return [Deb(uri, found[uri]) for uri in sorted(found)]
 
-    def _uris(self, names: Sequence[str]) -> set[str]:
+    def _knows(self, name: str) -> bool:
+        return self._run("apt-cache", ["-q", "show", "--", name]).returncode == 0
+
+    def _uris(self, names: Sequence[str], suite: str) -> set[str]:
         """Return the addresses of a set's files."""
-        done = self._run("apt-get", ["-qq", "--print-uris", "-y", "install", "--", *names])
+        chosen = ["-o", f"Dir::Etc::Preferences={self._preferences(suite)}"] if suite else []
+        done = self._run("apt-get", [*chosen, "-qq", "--print-uris", "-y", "install", "--", *names])
         if done.returncode:
             unknown = sorted({one or other for one, other in _UNKNOWN.findall(done.stderr)})
             told = f"not there: {', '.join(unknown)}" if unknown else _said(done)

@@ -85,9 +85,11 @@ def prepare(wanted: Wanted, places: Places, store: Store, web: httpx.Client, say
         RackwrightError: An index cannot be had, or something is unknown there.
     """
     found = Prepared()
+    for note in wanted.notes:
+        say(note)
     for system in wanted.systems:
         say(f"packages of {system.text}")
-        _packages(system, wanted, places, found)
+        _packages(system, wanted, places, found, say)
     if wanted.images:
         say(f"{len(wanted.images)} images")
     for text in wanted.images:
@@ -157,15 +159,17 @@ def _replace(path: Path, content: bytes) -> None:
     draft.replace(path)
 
 
-def _packages(system: System, wanted: Wanted, places: Places, found: Prepared) -> None:
+def _packages(system: System, wanted: Wanted, places: Places, found: Prepared, say: Say) -> None:
+    sets = [each for each in wanted.packages if each.system == system]
     root = AptRoot(
         cache_directory("bundle-apt") / system.text.replace("/", "-"),
         system,
         places.archives,
+        further=sorted({each.suite for each in sets if each.suite}),
         stale=places.stale,
     )
     root.update()
-    debs = root.closure(each.names for each in wanted.packages if each.system == system)
+    debs = root.closure(sets, say)
     found.repositories.append(repository.build(system, debs, root.dates()))
     for deb in debs:
         found.entries.append(repository.entry_of(system, deb))

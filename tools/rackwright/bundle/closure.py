@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rackwright.bundle import systems
+from rackwright.bundle import drivers, systems
 from rackwright.bundle.manifest import BundleError
-from rackwright.bundle.systems import System
+from rackwright.bundle.systems import PackageSet, System
 from rackwright.catalogue.plan import packages_of, roles_of
 from rackwright.errors import RackwrightError
 from rackwright.site.inventory import Inventory
@@ -28,20 +28,6 @@ CONTROL_PACKAGES = (
     "gpgv",
     "rsync",
 )
-_GPU_PACKAGES = ("dkms", "gcc", "make", "patch")
-
-
-@dataclass(frozen=True)
-class PackageSet:
-    """Packages that come onto one host together.
-
-    Attributes:
-        system: The host's.
-        names: Sorted.
-    """
-
-    system: System
-    names: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -74,6 +60,7 @@ class Wanted:
         files: Files with a checksum.
         models: Builds: (model, quantisation).
         locks: Directories with a lock of Python packages that run on hosts.
+        notes: What whoever builds should know.
     """
 
     site: str
@@ -84,6 +71,7 @@ class Wanted:
     files: tuple[File, ...]
     models: tuple[tuple[str, str], ...]
     locks: tuple[Path, ...]
+    notes: tuple[str, ...] = ()
 
 
 def wanted(inventory: Inventory) -> Wanted:
@@ -128,6 +116,11 @@ def wanted(inventory: Inventory) -> Wanted:
         files=tuple(files[key] for key in sorted(files)),
         models=tuple(sorted(models)),
         locks=tuple(_locks(every_role)),
+        notes=tuple(
+            note
+            for host in inventory.members("gpu")
+            for note in drivers.notes(host, inventory.hosts[host].variables)
+        ),
     )
 
 
@@ -137,18 +130,16 @@ def _package_sets(
     further: Mapping[str, list[str]],
     chosen: tuple[System, ...],
 ) -> Iterator[PackageSet]:
-    found: dict[tuple[str, tuple[str, ...]], PackageSet] = {}
+    found: dict[PackageSet, None] = {}
     for system in chosen:
-        sets = [tuple(sorted(CONTROL_PACKAGES))]
+        sets = [PackageSet(system, tuple(sorted(CONTROL_PACKAGES)))]
         for host, its_roles in roles.items():
             found_names = {*further[host], *_names(its_roles, system, host, several=len(chosen) > 1)}
-            if host in inventory.members("gpu"):
-                found_names |= {*_GPU_PACKAGES, f"linux-headers-{system.architecture}"}
-            sets.append(tuple(sorted(found_names)))
-        for names in sets:
-            if names:
-                found.setdefault((system.text, names), PackageSet(system, names))
-    yield from found.values()
+            sets.append(PackageSet(system, tuple(sorted(found_names))))
+        for host in inventory.members("gpu"):
+            sets += drivers.driver_sets(host, inventory.hosts[host].variables, system)
+        found |= dict.fromkeys(each for each in sets if each.names)
+    yield from found
 
 
 def _names(roles: list[str], system: System, host: str, *, several: bool) -> Iterator[str]:

@@ -92,6 +92,23 @@ class System:
         return tuple(found)
 
 
+@dataclass(frozen=True)
+class PackageSet:
+    """Packages that come onto one host together.
+
+    Attributes:
+        system: The host's.
+        names: Sorted.
+        suite: From which a driver's packages are taken, against the archive's own order: `trixie-backports`.
+        optional: Names that come along where the archive still has them.
+    """
+
+    system: System
+    names: tuple[str, ...]
+    suite: str = ""
+    optional: tuple[str, ...] = ()
+
+
 def parse(text: str) -> System:
     """Return the system of a name.
 

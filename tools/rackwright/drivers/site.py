@@ -31,31 +31,50 @@ def wishes_of(variables: Mapping[str, Any]) -> Wishes:
     return Wishes(**given)
 
 
+def hardware_of(name: str, variables: Mapping[str, Any]) -> Hardware | None:
+    """Return what a scan found of a host; None where there was none.
+
+    Raises:
+        RackwrightError: The scan's file is wrong.
+    """
+    facts = plain(variables.get("hardware"))
+    if not facts:
+        return None
+    try:
+        return _HARDWARE.validate_python(facts)
+    except ValidationError as error:
+        raise RackwrightError(
+            f"hardware of {name}: {error.errors()[0]['loc']}: {error.errors()[0]['msg']}",
+            hint="write it anew: rackwright scan",
+        ) from error
+
+
+def plan_of(name: str, variables: Mapping[str, Any]) -> DriverPlan | None:
+    """Return the plan of a host by its variables; None where it was not scanned.
+
+    Raises:
+        RackwrightError: The scan's file is wrong.
+    """
+    hardware = hardware_of(name, variables)
+    if hardware is None:
+        return None
+    return choose_driver(
+        hardware,
+        wishes_of(variables),
+        load_compatibility(variables["compatibility"]),
+        _running(hardware),
+        load_sources(variables["driver_sources"]),
+    )
+
+
 def site_plans(inventories: Sequence[Path]) -> dict[str, DriverPlan]:
     """Return the plan of every host that was scanned, by name.
 
     Raises:
         RackwrightError: No host was scanned, or a scan's file is wrong.
     """
-    plans: dict[str, DriverPlan] = {}
-    for name, host in load_inventory(inventories).hosts.items():
-        facts = plain(host.variables.get("hardware"))
-        if not facts:
-            continue
-        try:
-            hardware = _HARDWARE.validate_python(facts)
-        except ValidationError as error:
-            raise RackwrightError(
-                f"hardware of {name}: {error.errors()[0]['loc']}: {error.errors()[0]['msg']}",
-                hint="write it anew: rackwright scan",
-            ) from error
-        plans[name] = choose_driver(
-            hardware,
-            wishes_of(host.variables),
-            load_compatibility(host.variables["compatibility"]),
-            _running(hardware),
-            load_sources(host.variables["driver_sources"]),
-        )
+    hosts = load_inventory(inventories).hosts
+    plans = {name: plan for name, host in hosts.items() if (plan := plan_of(name, host.variables))}
     if not plans:
         raise RackwrightError("no host of this site was scanned", hint="run: rackwright scan")
     return plans
