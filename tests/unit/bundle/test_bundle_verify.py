@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -29,6 +30,19 @@ def test_a_whole_bundle_is_whole(make: Make, key: str, tmp_path: Path) -> None:
     assert damaged(tmp_path / "b", key) == []
     # One content, two names: it lies there once.
     assert len(made.objects()) == len(made.entries) - 1
+
+
+def test_it_is_judged_where_gpg_has_no_agent(
+    make: Make, key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a control node that was made of a bundle: it has gpg alone."""
+    root, program = tmp_path / "b", tmp_path / "bin/gpg"
+    make(root)
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec {shutil.which("gpg")} --agent-program /nonexistent "$@"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=":")
+    assert damaged(root, key) == []
 
 
 def test_every_single_file_that_is_missing_is_named(make: Make, key: str, tmp_path: Path) -> None:
