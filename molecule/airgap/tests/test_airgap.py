@@ -1,66 +1,45 @@
 """A site out of a bundle: nothing left it, nothing else is believed, what would leave is named."""
 
 import json
-import re
+import shlex
 import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+import time
 
-from machines import PROJECT, SOURCES, Machines
+from conftest import (
+    BUNDLE,
+    MADE,
+    MIRROR,
+    changed,
+    counted_at_the_gateway,
+    named,
+    play,
+    rackwright,
+    signer,
+)
+from machines import Machines
 
-MADE = PROJECT / ".lab/molecule-airgap"
-BUNDLE = MADE / "bundle"
-SOURCE_ARGUMENTS = [part for source in SOURCES for part in ("-i", str(source))]
-MIRROR = "10.63.40.11:8481"
-
-
-def run(program: str, *arguments: str, seconds: int = 900) -> subprocess.CompletedProcess[str]:
-    command = [str(Path(sys.executable).with_name(program)), *arguments]
-    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=seconds)
-
-
-def rackwright(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return run("rackwright", *arguments)
-
-
-def play(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return run("ansible-playbook", *SOURCE_ARGUMENTS, *arguments)
-
-
-def signer() -> str:
-    return (MADE / "bundle-signer").read_text().strip()
-
-
-def counted_at_the_gateway(machines: Machines) -> int:
-    """Packets that any machine has sent to somewhere outside the lab since the gateway's start."""
-    command = [
-        "docker",
-        "exec",
-        machines.lab.gateway_container,
-        "nft",
-        "list",
-        "table",
-        "inet",
-        "rackwright_lab",
-    ]
-    listed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
-    return int(re.search(r"counter outside \{\s*packets (\d+)", listed)[1])
-
-
-@contextmanager
-def changed(path: Path, content: bytes | None) -> Iterator[None]:
-    """A file with another content, or none, for a while."""
-    before = path.read_bytes()
-    path.unlink()
-    if content is not None:
-        path.write_bytes(content)
-    try:
-        yield
-    finally:
-        path.unlink(missing_ok=True)
-        path.write_bytes(before)
+# Of the control node that is made of the bundle: it is the one host.
+SITE = """---
+all:
+  vars:
+    site_name: carried
+    domain: carried.internal
+    tier: entry
+    zones: {{ops: {{cidr: "{address}/32"}}}}
+    management_sources: ["{address}/32"]
+    client_networks: ["{address}/32"]
+    package_proxy: ""
+    dns_servers: []
+    ntp_servers: []
+    source_profile: bundle
+    bundle_directory: /srv/bundle
+    bundle_signer: {signer}
+  children:
+    zone_ops: {{hosts: {{control: {{ansible_host: "{address}", ansible_connection: local}}}}}}
+    platform: {{children: {{zone_ops: {{}}}}}}
+    mirror: {{hosts: {{control: {{}}}}}}
+"""
+REFRESH = "rm -rf /var/lib/apt/lists/*; apt-get -q update -o APT::Update::Error-Mode=any && echo ok"
 
 
 def test_no_packet_left_while_the_site_was_installed(machines: Machines) -> None:
@@ -86,19 +65,34 @@ def test_an_image_is_pulled_from_the_mirror_by_its_digest(machines: Machines) ->
     assert "ok" not in machines.inside("app1", f"docker pull {name[:-64]}{other} && echo ok", check=False)
 
 
-def test_a_host_takes_no_index_that_another_key_signed_or_none(machines: Machines) -> None:
-    """The mirror itself need not be trusted: what it changes, hosts refuse."""
-    place = "/srv/rackwright-bundle/tree/apt/debian-13/amd64"
-    refresh = "rm -rf /var/lib/apt/lists/*; apt-get -q update -o APT::Update::Error-Mode=any && echo ok"
-    assert machines.inside("app1", refresh).endswith("ok")
+def on_the_mirror(machines: Machines, name: str, change: str, refused: str) -> None:
+    """Changes a file of the mirror for a while: a host takes it before and after, and not meanwhile."""
+    tree = "/srv/rackwright-bundle/tree"
+    assert machines.inside("app1", refused).endswith("ok")
     # The name gets a file of its own; the content that it was linked to stays as it is.
-    spoil = "rm Release && sed 's/Label.*/Label: other/' /root/kept > Release"
-    machines.inside("ops1", f"cd {place} && cp Release /root/kept && {spoil}")
+    machines.inside("ops1", f"cd {tree} && cp {name} /root/kept && rm {name} && {change}")
     try:
-        assert not machines.inside("app1", refresh, check=False).endswith("ok")
+        assert not machines.inside("app1", refused, check=False).endswith("ok")
     finally:
-        machines.inside("ops1", f"cp /root/kept {place}/Release")
-    assert machines.inside("app1", refresh).endswith("ok")
+        machines.inside("ops1", f"cp /root/kept {tree}/{name} && chmod 644 {tree}/{name}")
+    assert machines.inside("app1", refused).endswith("ok")
+
+
+def test_a_host_takes_no_index_that_was_changed_or_is_not_signed(machines: Machines) -> None:
+    """The mirror itself need not be trusted: what it changes, hosts refuse."""
+    release = "apt/debian-13/amd64/Release"
+    on_the_mirror(machines, release, f"sed 's/Label.*/Label: other/' /root/kept > {release}", REFRESH)
+    on_the_mirror(machines, f"{release}.gpg", "true", REFRESH)
+
+
+def test_a_host_takes_no_package_that_was_changed(machines: Machines) -> None:
+    listed = json.loads(rackwright("bundle", "show", str(BUNDLE), "--kind", "package", "--json").stdout)
+    entry = min(listed, key=lambda each: each["size"])
+    fetch = f"cd /tmp && rm -f *.deb && apt-get -q download {entry['name']} && test -s *.deb && echo ok"
+    # As long as before: its size gives nothing away.
+    flip = "b = bytearray(open('/root/kept', 'rb').read()); b[-9] ^= 1; open(sys.argv[1], 'wb').write(b)"
+    change = f"python3 -c {shlex.quote('import sys; ' + flip)} {entry['path']}"
+    on_the_mirror(machines, entry["path"], change, fetch)
 
 
 def test_a_bundle_that_is_not_whole_changes_no_host() -> None:
@@ -144,21 +138,77 @@ def test_a_control_node_is_made_of_the_bundle_alone(machines: Machines) -> None:
     assert "rackwright" in machines.inside("outside1", "/opt/rackwright/.venv/bin/rackwright --version")
     built = "cd /opt/rackwright && .venv/bin/rackwright bundle verify /srv/bundle --signer "
     assert "whole" in machines.inside("outside1", built + signer())
+    # It runs a playbook: a site of its own, whose mirror it is itself.
+    site = SITE.format(address=machines.addresses["outside1"], signer=signer())
+    machines.inside("outside1", "mkdir -p /srv/site && cat > /srv/site/hosts.yml", data=site)
+    commands = "rackwright secrets init -i /srv/site && rackwright bundle serve -i /srv/site"
+    serve = ["bash", "-c", f"cd /opt/rackwright && PATH=$PWD/.venv/bin:$PATH && {commands}"]
+    done = subprocess.run(
+        ["docker", "exec", container, *serve], capture_output=True, text=True, check=False, timeout=600
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "control serves it" in done.stdout
+    served = f"https://{machines.addresses['outside1']}:8481/apt/debian-13/amd64/Release"
+    ask = (
+        f"import ssl, urllib.request as r; c = ssl.create_default_context(cafile='/srv/site/pki/ca.pem'); "
+        f"print(r.urlopen('{served}', context=c).read().decode())"
+    )
+    assert "Label: Rackwright bundle" in machines.inside("outside1", f"python3 -c {shlex.quote(ask)}")
+    assert counted_at_the_gateway(machines) == 0
 
 
-def test_nothing_leaves_while_it_runs_and_what_would_is_named(machines: Machines) -> None:
-    assert rackwright("airgap", "start", *SOURCE_ARGUMENTS).returncode == 0
-    used = rackwright("smoke", *SOURCE_ARGUMENTS)
+def test_the_proof_in_one_run(machines: Machines) -> None:
+    """A run over what is there already, the smoke tests, a time in which nobody asks anything: a report."""
+    done = rackwright("airgap", "prove", *named(), "--idle", "60", "--report", str(MADE / "proof"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "passed: 4 hosts counted" in done.stdout
+    told = json.loads((MADE / "proof/airgap.json").read_text())
+    assert told["packets"] == 0
+    assert all(told["begun"] >= host["since"] for host in told["hosts"])
+    assert counted_at_the_gateway(machines) == 0
+
+
+def test_nothing_leaves_when_hosts_start_again(machines: Machines) -> None:
+    """What a host counted is lost with its restart, and it says so; the gateway counts on."""
+    subprocess.run(
+        ["docker", "update", "--restart", "unless-stopped", machines.containers["app1"]],
+        check=True,
+        capture_output=True,
+        timeout=60,
+    )
+    machines.inside("app1", "systemctl reboot", check=False)
+    time.sleep(10)
+    waiting = time.monotonic() + 300
+    while rackwright("health", *named()).returncode and time.monotonic() < waiting:
+        time.sleep(10)
+    used = rackwright("smoke", *named())
     assert used.returncode == 0, used.stdout + used.stderr
-    report = MADE / "proof"
-    proof = rackwright("airgap", "read", *SOURCE_ARGUMENTS, "--report", str(report))
+    lost = rackwright("airgap", "read", *named())
+    assert lost.returncode == 1
+    assert "app1: no count" in lost.stdout
+    assert counted_at_the_gateway(machines) == 0
+
+
+def test_nothing_leaves_while_it_is_backed_up_restored_and_used(machines: Machines) -> None:
+    assert rackwright("airgap", "start", *named()).returncode == 0
+    kept = rackwright("backup", *named(), "--json")
+    assert kept.returncode == 0, kept.stdout + kept.stderr
+    assert {"data1/postgresql", "data1/redis"} <= {each["store"] for each in json.loads(kept.stdout)}
+    back = rackwright("restore", *named(), "--confirm", machines.site.name)
+    assert back.returncode == 0, back.stdout + back.stderr
+    used = rackwright("smoke", *named())
+    assert used.returncode == 0, used.stdout + used.stderr
+    proof = rackwright("airgap", "read", *named())
     assert proof.returncode == 0, proof.stdout + proof.stderr
     assert "passed: 4 hosts counted" in proof.stdout
     assert counted_at_the_gateway(machines) == 0
-    # Planted: a question for a name, and a call home, by an account that is not root's.
+
+
+def test_what_would_leave_is_named(machines: Machines) -> None:
+    """Planted: a question for a name, and a call home, by an account that is not root's."""
     for call in ("echo x > /dev/udp/192.0.2.53/53", "exec 3<>/dev/tcp/198.51.100.7/443"):
         machines.inside("data1", f"timeout 3 runuser -u postgres -- bash -c '{call}'", check=False)
-    proof = rackwright("airgap", "read", *SOURCE_ARGUMENTS, "--json")
+    proof = rackwright("airgap", "read", *named(), "--json")
     assert proof.returncode == 1
     told = json.loads(proof.stdout)
     assert not told["passed"]
