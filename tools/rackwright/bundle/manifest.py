@@ -120,6 +120,11 @@ def read(path: Path) -> Manifest:
         BundleError: It is none, or of a newer Rackwright.
     """
     path = path / NAME if path.is_dir() else path
+    if not path.is_file():
+        raise BundleError(
+            f"{path.parent} is no bundle: it has no {path.name}",
+            hint="name the directory that has it",
+        )
     try:
         document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         if document["format"] != FORMAT:

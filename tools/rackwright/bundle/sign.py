@@ -82,7 +82,7 @@ def check(path: Path, signature: Path, key: Path, signer: str) -> None:
     wanted = signer.replace(" ", "").upper()
     if not FINGERPRINT.fullmatch(wanted):
         raise BundleError(
-            f"bundle_signer is {signer!r}: it must be the 40 hexadecimal digits of a key's fingerprint",
+            f"the signer {signer!r} (bundle_signer) is no fingerprint of a key: 40 hexadecimal digits",
             hint="`rackwright bundle key` on the machine that builds bundles shows it",
         )
     for needed in (path, signature, key):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from rich.filesize import decimal
 
 from rackwright.cli.options import inventory_option
 from rackwright.errors import RackwrightError
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from rackwright.site.inventory import Inventory
 
 F = TypeVar("F", bound=Callable[..., Any])
-_MB = 1e6
 _RATE = re.compile(r"(?P<number>\d+(\.\d+)?)(?P<unit>[kMG]?)")
 _UNITS = {"": 1, "k": 1e3, "M": 1e6, "G": 1e9}
 
@@ -47,7 +47,10 @@ def build_options(function: F) -> F:
 @click.command("plan")
 @build_options
 def plan_command(**given: Any) -> None:  # noqa: ANN401 - click's options
-    """Say what a bundle of the site would hold and how much of it is to be fetched; fetches indexes alone."""
+    """Say what a bundle would hold, and how much is to be fetched.
+
+    Fetches indexes alone, and the wheels, whose sizes nobody tells beforehand.
+    """
     _, found, store = _prepared(**given)
     _print_plan(found, store)
 
@@ -61,7 +64,10 @@ def plan_command(**given: Any) -> None:  # noqa: ANN401 - click's options
     "--rate", default="0", help="Bytes a second of all downloads together: 500k, 20M; 0 for no limit."
 )
 def build_command(parallel: int, rate: str, **given: Any) -> None:  # noqa: ANN401 - click's options
-    """Build a bundle of all that the site needs; goes on where an earlier run was cut."""
+    """Build a bundle of all that the site needs.
+
+    It goes on where an earlier run was cut.
+    """
     from importlib.metadata import version  # noqa: PLC0415
 
     from rackwright.bundle import sign  # noqa: PLC0415 - slow to import
@@ -78,7 +84,7 @@ def build_command(parallel: int, rate: str, **given: Any) -> None:  # noqa: ANN4
     with client() as web, counted("fetched", sum(job.size for job in todo)) as report:
         fetch_all(found.jobs, store, web, lambda _job, size: report(size), parallel=parallel, rate=limit)
     made = finish(wanted, found, store, version("rackwright"))
-    click.echo(f"{len(made.entries)} files, {made.size / _MB:.1f} MB, manifest {made.digest}")
+    click.echo(f"{len(made.entries)} files, {decimal(made.size)}, manifest {made.digest}")
     click.echo(f"signed by {signer}")
 
 
@@ -144,13 +150,13 @@ def _print_plan(found: Prepared, store: Store) -> None:
 
     todo = missing(found.jobs, store)
     table = Table()
-    for column in ("Kind", "Files", "MB"):
+    for column in ("Kind", "Files", "Size"):
         table.add_column(column, justify="left" if column == "Kind" else "right")
     for kind, (count, size) in sorted(found.by_kind().items()):
-        table.add_row(kind, str(count), f"{size / _MB:.1f}")
+        table.add_row(kind, str(count), decimal(size))
     console().print(table)
-    fetched = sum(job.size for job in todo) / _MB
-    console().print(f"{found.size() / _MB:.1f} MB, {fetched:.1f} MB of it to be fetched")
+    fetched = decimal(sum(job.size for job in todo))
+    console().print(f"{decimal(found.size())}, {fetched} of it to be fetched")
 
 
 def _rate(text: str) -> float:

@@ -9,7 +9,7 @@ import click
 @click.option("--make", "making", is_flag=True, help="Make one; there is none yet.")
 @click.option("--name", default="signer", show_default=True, help="Whose it is, for people.")
 def key_command(making: bool, name: str) -> None:
-    """Show the fingerprint of the key that signs bundles on this machine."""
+    """Show or make the key that signs bundles here."""
     from rackwright.bundle import sign  # noqa: PLC0415 - slow to import
 
     found = sign.make_key(name) if making else sign.fingerprint()

@@ -6,11 +6,11 @@ import re
 from pathlib import Path
 
 import click
+from rich.filesize import decimal
 
 from rackwright.cli.bundle_look import bundle_argument
 from rackwright.errors import RackwrightError
 
-_MB = 1e6
 _SIZE = re.compile(r"(?P<number>\d+)(?P<unit>[MG])")
 _UNITS = {"M": 1 << 20, "G": 1 << 30}
 out_argument = click.argument("out", type=click.Path(file_okay=False, path_type=Path, resolve_path=True))
@@ -25,7 +25,10 @@ out_argument = click.argument("out", type=click.Path(file_okay=False, path_type=
     help="Write what changed as a differential bundle.",
 )
 def diff_command(old: Path, bundle: Path, output: Path | None) -> None:
-    """Say what changed from an OLD bundle, or its manifest.json, to BUNDLE, and how many bytes that is."""
+    """Say what changed between two bundles, and how much it is.
+
+    OLD is a bundle, or the manifest.json of one; what is new in BUNDLE can be written as a bundle of its own.
+    """
     from rackwright.bundle.manifest import read  # noqa: PLC0415 - slow to import
     from rackwright.bundle.parts import difference, new_objects  # noqa: PLC0415
     from rackwright.cli.bundle_progress import counted  # noqa: PLC0415
@@ -35,13 +38,11 @@ def diff_command(old: Path, bundle: Path, output: Path | None) -> None:
     for entry in after.entries:
         if known.get(entry.path) != entry.sha256:
             sign = "~" if entry.path in known else "+"
-            click.echo(f"{sign} {entry.path}  {entry.size / _MB:.2f} MB")
+            click.echo(f"{sign} {entry.path}  {decimal(entry.size)}")
     for path in sorted(set(known) - {entry.path for entry in after.entries}):
         click.echo(f"- {path}")
     changed = new_objects(before, after)
-    click.echo(
-        f"{len(changed)} contents, {sum(changed.values()) / _MB:.1f} MB of {after.size / _MB:.1f} MB are new"
-    )
+    click.echo(f"{len(changed)} contents, {decimal(sum(changed.values()))} of {decimal(after.size)} are new")
     if output:
         with counted("written", sum(changed.values())) as report:
             difference(before, bundle, output, report)
@@ -76,21 +77,27 @@ def split_command(bundle: Path, out: Path, size: str) -> None:
 )
 @out_argument
 def join_command(sources: tuple[Path, ...], out: Path) -> None:
-    """Make a whole bundle OUT of parts, or of an older bundle and a differential one (named last)."""
+    """Make a bundle of parts, or of an old one and a difference.
+
+    A difference is named last, before OUT.
+    """
     from rackwright.bundle.manifest import read  # noqa: PLC0415 - slow to import
     from rackwright.bundle.parts import join  # noqa: PLC0415
     from rackwright.cli.bundle_progress import counted  # noqa: PLC0415
 
     with counted("joined", read(sources[-1]).size) as report:
         made = join(sources, out, report)
-    click.echo(f"{out}: {len(made.entries)} files, {made.size / _MB:.1f} MB, manifest {made.digest}")
+    click.echo(f"{out}: {len(made.entries)} files, {decimal(made.size)}, manifest {made.digest}")
 
 
 @click.command("prune")
 @bundle_argument
 @click.option("--check", is_flag=True, help="Only say what would go.")
 def prune_command(bundle: Path, check: bool) -> None:
-    """Remove what the bundle's manifest does not name: contents of earlier builds, cut downloads."""
+    """Remove contents of earlier builds, and cut downloads.
+
+    All that the bundle's manifest does not name.
+    """
     from rackwright.bundle.manifest import read  # noqa: PLC0415 - slow to import
     from rackwright.bundle.store import Store  # noqa: PLC0415
 
@@ -98,4 +105,4 @@ def prune_command(bundle: Path, check: bool) -> None:
     size = sum(path.stat().st_size for path in gone)
     for path in gone if not check else ():
         path.unlink()
-    click.echo(f"{len(gone)} files, {size / _MB:.1f} MB {'would go' if check else 'removed'}")
+    click.echo(f"{len(gone)} files, {decimal(size)} {'would go' if check else 'removed'}")

@@ -53,7 +53,7 @@ def command(
     arch: str,
     largest_mb: int,
 ) -> None:
-    """Pack Dify plugins with their Python wheels, and sign them for this site.
+    """Pack and sign Dify plugins with their wheels.
 
     Needs a package index; what it makes needs none. Prints what the site's inventory says of them.
     """

@@ -15,7 +15,10 @@ from rackwright.cli.options import inventory_option
     "--medium", default="", help="Directory of the mirror with a copy of the bundle, such as a disk."
 )
 def serve_command(inventory: tuple[Path, ...], medium: str) -> None:
-    """Check the site's bundle, bring it onto the host of the group `mirror`, and serve it there."""
+    """Bring the site's bundle onto its mirror, and serve it.
+
+    The bundle is checked first, signature and every file; the mirror is the host of the group `mirror`.
+    """
     from rackwright.errors import RackwrightError  # noqa: PLC0415 - slow to import
     from rackwright.operations.runner import run_playbook  # noqa: PLC0415
     from rackwright.site.inventory import load_inventory  # noqa: PLC0415
