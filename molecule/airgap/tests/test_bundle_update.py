@@ -81,7 +81,7 @@ def test_a_site_updates_from_a_difference(machines: Machines, model: dict[str, A
     status, said = own.play("playbooks/inference.yml", "--limit", "app1")
     assert status == 0, said
     mounted = "docker inspect llama_cpp --format '{{range .Mounts}}{{.Source}} {{end}}'"
-    assert model["sha256"] in machines.inside("app1", f"sha256sum $({mounted})")
+    assert model["sha256"] in machines.inside("app1", f"sha256sum $({mounted}) || true")
     assert machines.inside("app1", "docker ps --filter name=llama_cpp --filter health=healthy --quiet")
     # What no version needs any more has left the mirror.
     old = yaml.safe_load((ARTIFACTS / "artifacts.yml").read_text())["model"]["sha256"]
