@@ -70,7 +70,7 @@ def throughput_table(found: Sequence[Throughput]) -> Table:
 def speedup_table(found: Sequence[Speedup]) -> Table:
     """Return the figures of backups for people."""
     table = Table(box=None, padding=(0, 2), show_edge=False)
-    table.add_column("backup", no_wrap=True)
+    table.add_column("", no_wrap=True)
     table.add_column("")
     for column in ("min", "median", "max", "aim"):
         table.add_column(column, justify="right", no_wrap=True)
