@@ -109,6 +109,13 @@ def test_a_guest_brings_nothing() -> None:
     assert gate.permitted([*push[:-1], "archive-get:remote"], gate.OF_A_GUEST, "data1")
 
 
+def test_a_host_reads_anothers_backups_only_while_it_is_a_guest(tmp_path: Path) -> None:
+    assert gate.guest_of("data2", tmp_path) == ""
+    (tmp_path / "data2").write_text("data1\n")
+    assert gate.guest_of("data2", tmp_path) == "data1"
+    assert gate.guest_of("data3", tmp_path) == ""
+
+
 def test_differences_are_told_in_words() -> None:
     wanted: contents.Contents = {"app": {"public.a": [2, "7"], "public.b": [1, "3"], "public.c": [0, None]}}
     assert contents.differences(wanted, wanted) == []

@@ -20,6 +20,7 @@ from rackwright.operations.backup import Restored, restore
 @click.option("--time", "moment", metavar="WHEN", help="To a moment: 2026-01-31T14:05:00+08:00.")
 @click.option("--point", metavar="NAME", help="To a named point (rackwright backup --consistent NAME).")
 @click.option("--backup", "label", metavar="LABEL", help="To the end of one backup of a cluster.")
+@click.option("--onto", metavar="HOST", help="Onto another host that keeps the same: one store.")
 @click.option("--confirm", metavar="NAME", help="Overwrite: the store's name, or the site's for all stores.")
 @click.option("--plan", "only_plan", is_flag=True, help="Only say what would be restored.")
 def command(
@@ -29,6 +30,7 @@ def command(
     moment: str | None,
     point: str | None,
     label: str | None,
+    onto: str | None,
     confirm: str | None,
     only_plan: bool,
 ) -> None:
@@ -37,7 +39,10 @@ def command(
     given = [f"{name}:{value}" for name, value in targets.items() if value is not None]
     if len(given) > 1:
         raise click.UsageError("--time, --point and --backup exclude each other")
-    done = restore(inventory, stores, given[0] if given else "latest", confirm, only_plan=only_plan)
+    if onto and len(stores) != 1:
+        raise click.UsageError("--onto takes one store: name it, as host/service")
+    to = given[0] if given else "latest"
+    done = restore(inventory, stores, to, confirm, only_plan=only_plan, onto=onto or "")
     if as_json:
         click.echo(json.dumps({**vars(done), "differences": done.differences}, indent=2))
     else:
@@ -54,8 +59,8 @@ def _table(done: Restored, only_plan: bool) -> Table:
         if entry["kind"] == "postgresql":
             target = entry["target"] or "its newest moment"
             source, told = f"{entry['set']} to {target}", ""
-            if entry["host"] in done.clusters:
-                cluster = done.clusters[entry["host"]]
+            if done.clusters:
+                cluster = done.clusters[done.onto or entry["host"]]
                 took = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in cluster["seconds"].items())
                 exact = "as the manifest says" if cluster["compared"] else "counted"
                 wrong = "; ".join(cluster["differences"])

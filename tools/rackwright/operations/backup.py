@@ -40,11 +40,13 @@ class Restored:
         plan: For each store what it is restored from.
         clusters: What came back of each cluster, by host.
         streams: What came back of each other store.
+        onto: The host that they came back on, where it is another.
     """
 
     plan: list[dict[str, Any]]
     clusters: dict[str, dict[str, Any]]
     streams: dict[str, dict[str, Any]]
+    onto: str = ""
 
     @property
     def differences(self) -> list[str]:
@@ -55,7 +57,13 @@ class Restored:
 
 
 def restore(
-    inventories: Sequence[Path], stores: Sequence[str], to: str, confirm: str | None, *, only_plan: bool
+    inventories: Sequence[Path],
+    stores: Sequence[str],
+    to: str,
+    confirm: str | None,
+    *,
+    only_plan: bool,
+    onto: str = "",
 ) -> Restored:
     """Bring stores back.
 
@@ -64,6 +72,7 @@ def restore(
         stores: Names, `<host>/<service>`; none stands for all.
         to: latest, time:<when>, point:<name> or backup:<label>.
         confirm: The name typed back.
+        onto: Another host, onto which one store is restored.
         only_plan: Only say what would be restored, and what stands in its way.
 
     Raises:
@@ -74,6 +83,7 @@ def restore(
         "restore_to": to,
         "restore_confirm": confirm or "",
         "restore_only_plan": only_plan,
+        "restore_onto": onto,
     }
     run = run_playbook(RESTORE, inventories, arguments=_extra(values))
     planned = _of_task(run, "Look at the backups, and refuse what cannot be restored")
@@ -91,7 +101,7 @@ def restore(
         for item in result.result.get("results") or ()
         if item.get("stdout")
     }
-    return Restored(list(_answer(planned, run)), clusters, streams)
+    return Restored(list(_answer(planned, run)), clusters, streams, onto)
 
 
 def _extra(values: Mapping[str, Any]) -> list[str]:

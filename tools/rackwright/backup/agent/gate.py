@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 # Of a host with a cluster: the half that reads it for a backup.
 OF_A_CLUSTER = re.compile(r"^(backup|check|stanza-create|stanza-upgrade|stanza-delete):(remote|local)$")
@@ -16,6 +17,16 @@ OF_A_GUEST = re.compile(r"^(archive-get|restore|info|repo-ls):(remote|local|asyn
 _OPTION = re.compile(r"^--(no-)?[a-z0-9-]+(=.*)?$")
 # Where the repository is, how it is opened and what is run for it are the other host's to say.
 _OTHERS = re.compile(r"^--(no-)?(repo\d*-|repo=\D|config|cmd|lock-path|log-path|spool|stanza|tls)")
+
+
+# A file for each host onto which another's backup is restored, while that lasts: it holds the other's name.
+GUESTS = Path("/etc/rackwright/backup/guests")
+
+
+def guest_of(host: str, guests: Path = GUESTS) -> str:
+    """Return whose backups a host may read beside its own; empty for nobody's."""
+    path = guests / host
+    return path.read_text(encoding="utf-8").strip() if path.is_file() else ""
 
 
 def permitted(words: Sequence[str], commands: re.Pattern[str], stanza: str | None) -> bool:

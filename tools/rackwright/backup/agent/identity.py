@@ -46,7 +46,15 @@ def identity(owner: str | None) -> dict[str, Any]:
         "public_key": Path(f"{KEY}.pub").read_text(encoding="utf-8").strip() if KEY.exists() else "",
         "host_key": " ".join(HOST_KEY.read_text(encoding="utf-8").split()[:2]),
         "cluster": cluster(),
+        "pgbackrest": pgbackrest(),
     }
+
+
+def pgbackrest() -> str:
+    """Return the version of pgBackRest, which both ends must have alike; empty where there is none."""
+    if shutil.which("pgbackrest") is None:
+        return ""
+    return run(["pgbackrest", "version"]).stdout.split()[-1]
 
 
 def cluster() -> dict[str, str]:

@@ -27,12 +27,13 @@ def restore(store: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
     Args:
         store: The store, as this host's settings say it.
         asked: `type` (latest, time, name or immediate), `target`, `set` (label of the backup), `timeline`,
-            `archive` (whether the restored cluster archives), `manifest` (contents to compare with, or None).
+            `archive` (whether the restored cluster archives), `manifest` (contents to compare with, or None),
+            `stanza` (whose backup it is, when it is another host's).
 
     Returns:
         What came back: `last_transaction`, `contents`, `differences`, and the seconds of each phase.
     """
-    unit, stanza = store["unit"], store["stanza"]
+    unit, stanza = store["unit"], asked.get("stanza") or store["stanza"]
     reached = run(as_user("postgres", ["pgbackrest", f"--stanza={stanza}", "--output=json", "info"]))
     if json.loads(reached.stdout)[0]["status"]["code"] != 0:
         raise Failed(f"this host does not reach its backups, nothing was changed: {reached.stdout[:500]}")
@@ -42,6 +43,7 @@ def restore(store: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
     if not asked["archive"]:
         command.append("--archive-mode=off")
     data = Path(store["data_directory"])
+    command.append(f"--pg1-path={data}")
     _private(data)
     # The cluster is never made half of two: without this file no server starts on it.
     run(as_user("postgres", [*command, "restore"]))

@@ -46,6 +46,7 @@ def _arguments() -> argparse.ArgumentParser:
     actions.add_parser("init")
     actions.add_parser("list")
     actions.add_parser("site")
+    actions.add_parser("adopt").add_argument("store")
     one = actions.add_parser("backup")
     one.add_argument("--type", default="auto", choices=["auto", "full", "diff", "incr"])
     for parsed in (one, actions.add_parser("verify")):
@@ -69,7 +70,11 @@ def _arguments() -> argparse.ArgumentParser:
 def _gate(host: str, commands: re.Pattern[str]) -> None:
     """Let a host's pgBackRest speak to the repository, of its own cluster alone; does not return."""
     words = shlex.split(os.environ.get("SSH_ORIGINAL_COMMAND", ""))
-    if not gate.permitted(words, commands, host):
+    guest = gate.guest_of(host)
+    allowed = gate.permitted(words, commands, host) or (
+        guest != "" and gate.permitted(words, gate.OF_A_GUEST, guest)
+    )
+    if not allowed:
         raise Failed(f"{host} may not ask this: {' '.join(words)[:300]}")
     os.execvp("pgbackrest", words)  # noqa: S606 - no shell is wanted
 
@@ -173,6 +178,13 @@ def _feed(repository: Repository, given: argparse.Namespace) -> dict[str, Any]:
     return restic.feed(repository, given.snapshot, store.name, command)
 
 
+def _adopt(repository: Repository, given: argparse.Namespace) -> dict[str, Any]:
+    """Take a cluster's log that has become another's: from here on it has a history of its own."""
+    store = repository.store(given.store)
+    wal.pgbackrest(store, "stanza-upgrade")
+    return {"store": store.name}
+
+
 def _site(repository: Repository, _: argparse.Namespace) -> dict[str, Any]:
     with jobs.recorded(f"backup {SITE}", SITE_DUE_SECONDS) as job:
         made, size = restic.keep(repository, SITE, sys.stdin.buffer)
@@ -190,6 +202,7 @@ ACTIONS: dict[str, Callable[[Repository, argparse.Namespace], Any]] = {
     "plan": _plan,
     "feed": _feed,
     "site": _site,
+    "adopt": _adopt,
 }
 
 
