@@ -27,12 +27,10 @@ def flip(machines: Machines, path: str) -> None:
 
 def test_everything_with_state_is_kept(kept: list[dict[str, Any]], machines: Machines, keeper: Ask) -> None:
     assert [entry for entry in kept if "failed" in entry] == []
-    assert [(entry["store"], entry["kind"]) for entry in kept] == [
-        ("data1/postgresql", "full"),
+    assert {(entry["store"], entry["kind"]) for entry in kept} == {
+        *((store, kind) for store in ("data1/postgresql", "data2/postgresql") for kind in ("full", "diff")),
         ("data1/redis", "snapshot"),
-        ("data1/postgresql", "diff"),
-        ("data1/redis", "snapshot"),
-    ]
+    }
     assert {entry["store"] for entry in keeper("list")["backups"]} >= {"data1/postgresql", "data1/redis"}
     metrics = machines.inside("ops1", "cat /var/lib/prometheus/node-exporter/rackwright-backup.prom")
     assert 'rackwright_job_ok{action="backup",subject="data1/postgresql"} 1' in metrics
@@ -88,19 +86,20 @@ def test_a_host_can_do_nothing_else_with_its_key(machines: Machines) -> None:
 
 
 def test_the_proof_restores_and_compares(keeper: Ask) -> None:
-    found = keeper("verify")
-    assert [(entry["store"], entry["ok"]) for entry in found] == [
-        ("data1/postgresql", True),
-        ("data1/redis", True),
-    ]
-    assert "rows are what they were" in found[0]["detail"]
-    assert "keys are what they were" in found[1]["detail"]
+    found = {entry["store"]: entry for entry in keeper("verify")}
+    assert {store: entry["ok"] for store, entry in found.items()} == {
+        "data1/postgresql": True,
+        "data2/postgresql": True,
+        "data1/redis": True,
+    }
+    assert "rows are what they were" in found["data1/postgresql"]["detail"]
+    assert "keys are what they were" in found["data1/redis"]["detail"]
 
 
 def test_a_damaged_byte_is_named_and_the_backup_before_it_offered(
     machines: Machines, keeper: Ask, kept: list[dict[str, Any]]
 ) -> None:
-    full, diff = kept[0]["id"], kept[2]["id"]
+    full, diff = (entry["id"] for entry in kept if entry["store"] == "data1/postgresql")
     path = f"{REPOSITORY}/pgbackrest/backup/data1/{diff}/bundle/1"
     flip(machines, path)
     try:
@@ -144,7 +143,7 @@ def test_all_stores_go_back_to_one_point(
     sql: Sql, redis: Callable[[str], str], keeper: Ask, cli: Cli
 ) -> None:
     made = keeper("point", f"p{int(time.time())}")
-    assert set(made["stores"]) == {"data1/postgresql", "data1/redis"}
+    assert set(made["stores"]) == {"data1/postgresql", "data1/redis", "data2/postgresql"}
     sql("DELETE FROM notes WHERE n > 10")
     redis("set rackwright:kept 43")
     done = cli("restore", "--point", made["name"], "--confirm", "lab", "--json")
@@ -179,6 +178,26 @@ def test_what_a_restore_left_behind_can_be_had_back(sql: Sql, cli: Cli) -> None:
         done = cli("restore", "data1/postgresql", "--time", moment, "--confirm", "data1/postgresql")
         assert done.returncode == 0, done.stderr
         assert sql("SELECT n FROM turns ORDER BY n") == there
+
+
+def test_a_cluster_comes_back_on_another_host_and_has_a_history_of_its_own(
+    machines: Machines, keeper: Ask, cli: Cli
+) -> None:
+    refused = cli("restore", "data1/postgresql", "--onto", "data2", "--confirm", "data1/postgresql")
+    assert refused.returncode == 1
+    assert "--confirm data2/postgresql" in refused.stderr
+    done = cli("restore", "data1/postgresql", "--onto", "data2", "--confirm", "data2/postgresql", "--json")
+    assert done.returncode == 0, done.stderr
+    ask = "cd / && runuser -u postgres -- psql -XAtq -d ai_platform -c"
+    rows = "'SELECT count(*) FROM notes'"
+    assert machines.inside("data2", f"{ask} {rows}") == "2100"
+    assert machines.inside("data2", f"{ask} 'SHOW archive_mode'") == "on"
+    assert machines.inside("ops1", "ls /etc/rackwright/backup/guests") == ""
+    machines.inside("data2", "rackwright-store watch")
+    (newest,) = keeper("plan", "--to", "latest", "data2/postgresql")
+    listed = [entry for entry in keeper("list")["backups"] if entry["store"] == "data2/postgresql"]
+    assert newest["set"] == listed[-1]["id"]
+    assert listed[-1]["kind"] == "full"
 
 
 def test_without_the_name_nothing_is_changed(machines: Machines, cli: Cli) -> None:
