@@ -43,6 +43,29 @@ def test_what_is_replaced_after_the_moment_is_sent_as_it_was(tmp_path: Path) -> 
     assert not list(tmp_path.rglob(f"{files.ASIDE}*"))
 
 
+def test_a_restored_directory_is_the_one_that_others_have_mounted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "STAGING", tmp_path / "staging")
+    objects, lone = tmp_path / "objects", tmp_path / "lone"
+    (objects / "deep").mkdir(parents=True)
+    (objects / "deep/a").write_text("kept")
+    lone.write_text("kept")
+    out = io.BytesIO()
+    files.send(store(objects, lone), out, lambda: None)
+    (objects / "deep/a").write_text("changed")
+    (objects / "later").write_text("new")
+    (tmp_path / "objects.before-restore").mkdir()
+    before = objects.stat().st_ino
+    told = files.receive(store(objects, lone), io.BytesIO(out.getvalue()))
+    assert told == {"kind": "files", "files": 2, "changed_since": 0}
+    assert objects.stat().st_ino == before
+    assert {path.name for path in objects.iterdir()} == {"deep"}
+    assert (objects / "deep/a").read_text() == lone.read_text() == "kept"
+    assert (tmp_path / "objects.before-restore/later").read_text() == "new"
+    assert (tmp_path / "objects.before-restore/deep/a").read_text() == "changed"
+
+
 def test_a_sender_says_when_it_is_held_and_is_read_afterwards() -> None:
     script = f"import sys; print('{HELD}', file=sys.stderr, flush=True); sys.stdout.write('x' * 300000)"
     sender = Sender("data1/files", [sys.executable, "-c", script])

@@ -106,20 +106,37 @@ def receive(store: dict[str, Any], source: IO[bytes]) -> dict[str, Any]:
                 fresh = Path(held) / _inside(path)
                 if not (fresh.exists() or fresh.is_symlink()):
                     raise Failed(f"the backup has no {path}")
-                aside = path.with_name(f"{path.name}.before-restore")
-                if aside.is_dir() and not aside.is_symlink():
-                    shutil.rmtree(aside)
-                else:
-                    aside.unlink(missing_ok=True)
-                if path.exists() or path.is_symlink():
-                    path.rename(aside)
-                path.parent.mkdir(parents=True, exist_ok=True)
-                run(["cp", "-a", str(fresh), str(path)])
+                _replace(path, fresh)
         wrong = [
             name for name, wanted in manifest["files"].items() if archive.checksum(Path("/") / name) != wanted
         ]
     # What runs may already have written again.
     return {"kind": "files", "files": len(manifest["files"]), "changed_since": len(wrong)}
+
+
+def _replace(path: Path, fresh: Path) -> None:
+    """Put what is fresh in the place of what is there, which is kept beside it.
+
+    A directory stays the one it is and its contents change: containers and units that run have it mounted.
+    """
+    aside = path.with_name(f"{path.name}.before-restore")
+    if aside.is_dir() and not aside.is_symlink():
+        shutil.rmtree(aside)
+    else:
+        aside.unlink(missing_ok=True)
+    if path.is_dir() and fresh.is_dir() and not path.is_symlink():
+        aside.mkdir(mode=0o700)
+        for entry in list(path.iterdir()):
+            shutil.move(entry, aside / entry.name)
+        for entry in fresh.iterdir():
+            run(["cp", "-a", str(entry), str(path)])
+        run(["chown", "--reference", str(fresh), str(path)])
+        run(["chmod", "--reference", str(fresh), str(path)])
+        return
+    if path.exists() or path.is_symlink():
+        path.rename(aside)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    run(["cp", "-a", str(fresh), str(path)])
 
 
 @contextmanager
