@@ -146,6 +146,7 @@ def test_a_document_is_uploaded_and_cited_in_light_dark_and_small(
     document.write_text("# Cooling\n\nThe chillers hold the cold aisle at eighteen degrees.")
     page.locator("#file").set_input_files(str(document))
     expect(page.get_by_text("cooling.md is ready.")).to_be_visible()
+    expect(page.get_by_label("Answer from my documents")).to_be_checked()
     engine.script = Script(pieces=["The cold aisle is held at ", "eighteen degrees [1]."])
     ask(page, "At how many degrees is the cold aisle held?")
     cite = page.get_by_role("button", name="[1]")

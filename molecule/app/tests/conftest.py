@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from machines import Machines
+from machines import SOURCES, Machines
+
+from rackwright.site.inventory import Inventory, load_inventory
 
 PYTHON = "/opt/rackwright/app/current/bin/python"
 PROGRAM = "runuser -u rackwright-app -- /opt/rackwright/app/current/bin/rackwright-app"
@@ -20,6 +22,12 @@ Ask = Callable[..., list[dict[str, Any]]]
 def machines() -> Machines:
     """All machines of the scenario."""
     return Machines()
+
+
+@pytest.fixture(scope="session")
+def inventory() -> Inventory:
+    """The site's inventory, with its vault."""
+    return load_inventory(SOURCES)
 
 
 @pytest.fixture(scope="session")
@@ -38,3 +46,18 @@ def ask(machines: Machines, token: str) -> Ask:
         return list(json.loads(machines.inside("app1", f"{PYTHON} /run/asker.py", data=json.dumps(work))))
 
     return asked
+
+
+@pytest.fixture
+def tell(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Writes a measured figure beside the tests' names."""
+    terminal = request.config.pluginmanager.get_plugin("terminalreporter")
+    capture = request.config.pluginmanager.get_plugin("capturemanager")
+
+    def write(text: str) -> None:
+        assert terminal is not None
+        assert capture is not None
+        with capture.global_and_fixture_disabled():
+            terminal.write_line(f"  {text}")
+
+    return write
