@@ -13,7 +13,7 @@ from rackwright.logs.agent.client import Client
 from rackwright.logs.agent.counts import Counts, rendered, waiting
 from rackwright.logs.agent.main import Sender
 from rackwright.logs.agent.objects import found_object, holds
-from rackwright.logs.agent.record import LONGEST, Record, Sources, record_of
+from rackwright.logs.agent.record import LONGEST, Entries, Record, Sources, record_of
 from rackwright.logs.agent.stores import Elasticsearch, Logstash, Loki, document
 from rackwright.logs.agent.wire import UndeliveredError, serve
 from rackwright.site.paths import repository_root
@@ -110,6 +110,22 @@ def test_a_line_says_itself_when_it_was_written(raw: bytes, service: str, source
     record = record_of(raw, SOURCES)
     assert (record.service, record.source, record.stream) == (service, source, stream)
     assert record.time.isoformat() == "2026-11-26T11:59:58.500000+00:00"
+
+
+def test_a_line_that_goes_on_has_the_time_of_its_entry_and_an_id_of_its_own() -> None:
+    entries = Entries()
+    raws = [
+        line("\tof an entry that began before this program did", offset="0"),
+        line("2026-11-26 11:59:58.5 UTC [1] LOG:  execute", offset="10"),
+        line("\tselect 1", offset="50"),
+        line("\telse", offset="50", file="/var/log/postgresql/b.log"),
+    ]
+    read = [record_of(raw, SOURCES) for raw in raws]
+    joined = [entries.joined(record) for record in read]
+    times = [record.time.isoformat()[11:23] for record in joined]
+    assert times == ["12:00:00.123", "11:59:58.500", "11:59:58.500", "12:00:00.123"]
+    assert [record.id for record in joined] == [record.id for record in read]
+    assert len({record.id for record in joined}) == 4
 
 
 def test_the_journal_tells_unit_and_level() -> None:

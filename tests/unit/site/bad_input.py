@@ -227,6 +227,17 @@ BAD: dict[str, Bad] = {
         [("vector_store", "chroma", "that has none", "or write `vector_store: pgvector`", "vector_store")],
         [add("vector_store: chroma")],
     ),
+    "two hosts for the log store": Bad(
+        [("groups.log_store", "app1, ops1", "runs on one host", "leave one host in the group log_store", "")],
+        [
+            add("log_store: elasticsearch"),
+            (
+                HOSTS,
+                "container_hosts: {hosts: {app1: {}}}",
+                "container_hosts: {hosts: {app1: {}, ops1: {}}}\n    log_store: {hosts: {app1: {}, ops1: {}}}",
+            ),
+        ],
+    ),
     "two vector stores": Bad(
         [("vector_store", "chroma", "elsewhere it is pgvector", "in group_vars/all", "host data1")],
         files={"host_vars/data1/store.yml": "vector_store: chroma\n"},

@@ -21,17 +21,19 @@ class Choice:
         without: Values that need no host of the group, the first for sites whose group is empty.
         what: For people.
         scheme: Of the addresses at which it is called; https or http when empty.
+        alone: Values that one host stands for: several would each keep a part of it and know nothing of the others.
     """
 
     group: str
     without: tuple[str, ...]
     what: str
     scheme: str = ""
+    alone: tuple[str, ...] = ()
 
 
 CHOICES: Mapping[str, Choice] = {
     "vector_store": Choice("vector_store", ("pgvector",), "vector store"),
-    "log_store": Choice("log_store", ("none",), "log store"),
+    "log_store": Choice("log_store", ("none",), "log store", alone=("elasticsearch",)),
     "connection_pooler": Choice("postgresql", ("none",), "connection pooler", "postgresql"),
 }
 

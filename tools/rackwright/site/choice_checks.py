@@ -60,6 +60,14 @@ def _place_findings(
             f"put a host of the data zone into {choice.group}, or write `{variable}: {choice.without[0]}`",
             f"group {choice.group}",
         )
+    if chosen in choice.alone and len(hosts) > 1:
+        yield Finding(
+            f"groups.{choice.group}",
+            short(", ".join(hosts)),
+            f"{chosen} runs on one host; on several each would keep a part, and none all of it",
+            f"leave one host in the group {choice.group}, the one with the most space",
+            f"group {choice.group}",
+        )
     in_container = any(
         service.container for service in catalogue.services.values() if service.when.get(variable) == chosen
     )

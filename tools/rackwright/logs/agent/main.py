@@ -12,7 +12,7 @@ from typing import Any
 
 from rackwright.logs.agent.client import Client
 from rackwright.logs.agent.counts import Counts, publish
-from rackwright.logs.agent.record import Record, Sources, record_of
+from rackwright.logs.agent.record import Entries, Record, Sources, record_of
 from rackwright.logs.agent.stores import Elasticsearch, Logstash, Loki, Store
 from rackwright.logs.agent.wire import UndeliveredError, serve
 
@@ -28,6 +28,7 @@ class Sender:
             **{name: settings[name] for name in ("host", "files", "journals", "containers")}
         )
         self._refused = Path(settings["refused"])
+        self._entries = Entries()
         self.counts = Counts()
         client = Client(
             settings["urls"], settings["authority"], secrets.get("user", ""), secrets.get("password", "")
@@ -49,7 +50,7 @@ class Sender:
         is never told: it waits for this answer, and its queue on the disk grows meanwhile. When this program
         ends before, the batch is still in the queue, at its place.
         """
-        records = [record_of(raw, self._sources) for raw in batch]
+        records = [self._entries.joined(record_of(raw, self._sources)) for raw in batch]
         pause = _PAUSE
         while not self._stored(records):
             time.sleep(pause)

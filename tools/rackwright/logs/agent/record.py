@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -99,6 +99,26 @@ def record_of(raw: bytes, sources: Sources) -> Record:
         _time_of(fields, text) or read,
         fields,
     )
+
+
+class Entries:
+    """Gives a line that goes on with the entry before it (it begins with a space or a tab) that entry's time.
+
+    Lines are stored one by one: what was put together would have to wait for the next entry, and be another
+    one when it is read again. Place and order say what belongs together.
+    """
+
+    def __init__(self) -> None:
+        self._begun: dict[str, datetime] = {}
+
+    def joined(self, record: Record) -> Record:
+        """Return the record as it is, or with the time of its entry; records of a stream come in order."""
+        if record.source != "file":
+            return record
+        if record.text[:1].isspace() and record.stream in self._begun:
+            return replace(record, time=self._begun[record.stream])
+        self._begun[record.stream] = record.time
+        return record
 
 
 def _from_journal(told: Mapping[str, Any], read: datetime, sources: Sources) -> Record:

@@ -1,0 +1,82 @@
+#!/usr/bin/python
+# Copyright: Rackwright contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Has a program bring a running service's objects in force, unless nothing that they follow from was touched."""
+
+from __future__ import annotations
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.rackwright import command
+from ansible.module_utils.rackwright.verified import Watch
+
+DOCUMENTATION = r"""
+---
+module: settled_by
+short_description: Have a program bring a service's objects in force
+description:
+  - Runs a program that compares what a running service holds with files of the host, writes what differs, and says
+    a line C(changed NAME) for each. It must do nothing when all is in force.
+  - A call that found everything in force leaves a record. It holds as long as the files, and the container that
+    the service runs in, are the same; what somebody changes within the service itself is seen when one of these is
+    not, or with C(rackwright_trust_state=false).
+  - In check mode the program is not run.
+options:
+  argv: {description: The program and its arguments; no secrets., type: list, elements: str, required: true}
+  watched:
+    description: Files and directories that the objects follow from, the program's own among them.
+    type: list
+    elements: path
+    required: true
+  container: {description: The container of the service., type: str, required: true}
+  seconds: {description: How long the program may take., type: int, default: 300}
+attributes:
+  check_mode: {support: full}
+  diff_mode: {support: none}
+author: Rackwright
+"""
+
+EXAMPLES = r"""
+- name: Bring users, template and policies in force
+  settled_by:
+    argv: [/usr/local/sbin/rackwright-elasticsearch, "https://10.0.40.11:9200", /etc/rackwright/elasticsearch]
+    watched: [/etc/rackwright/elasticsearch, /usr/local/sbin/rackwright-elasticsearch]
+    container: elasticsearch
+"""
+
+RETURN = r"""
+items:
+  description: What was written, each C({name, changed}).
+  returned: always
+  type: list
+  elements: dict
+"""
+
+SAID = "changed "
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "argv": {"type": "list", "elements": "str", "required": True},
+            "watched": {"type": "list", "elements": "path", "required": True},
+            "container": {"type": "str", "required": True},
+            "seconds": {"type": "int", "default": 300},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+    if module.check_mode:
+        module.exit_json(changed=False, items=[], msg="not looked at in check mode")
+    watch = Watch(module, {"trees": params["watched"], "containers": [params["container"]]})
+    outcome = command.run(params["argv"], timeout=params["seconds"])
+    if outcome.rc != 0:
+        module.fail_json(msg=f"{params['argv'][0]} ended with {outcome.rc}: {outcome.output[-1000:]}")
+    names = [line[len(SAID) :] for line in outcome.stdout.splitlines() if line.startswith(SAID)]
+    result = {"changed": bool(names), "items": [{"name": name, "changed": True} for name in names]}
+    watch.keep(result)
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
