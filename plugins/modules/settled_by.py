@@ -1,7 +1,7 @@
 #!/usr/bin/python
 # Copyright: Rackwright contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Has a program bring a running service's objects in force, unless nothing that they follow from was touched."""
+"""Has a program bring a running service's objects in force, unless nothing behind them was touched."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ DOCUMENTATION = r"""
 module: settled_by
 short_description: Have a program bring a service's objects in force
 description:
-  - Runs a program that compares what a running service holds with files of the host, writes what differs, and says
-    a line C(changed NAME) for each. It must do nothing when all is in force.
-  - A call that found everything in force leaves a record. It holds as long as the files, and the container that
-    the service runs in, are the same; what somebody changes within the service itself is seen when one of these is
-    not, or with C(rackwright_trust_state=false).
+  - Runs a program that compares what a running service holds with files of the host, writes what differs,
+    and says a line C(changed NAME) for each. It must do nothing when all is in force.
+  - A call that found everything in force leaves a record. It holds as long as the files, and the container
+    that the service runs in, are the same; what somebody changes within the service itself is seen when one
+    of these is not, or with C(rackwright_trust_state=false).
   - In check mode the program is not run.
 options:
   argv: {description: The program and its arguments; no secrets., type: list, elements: str, required: true}

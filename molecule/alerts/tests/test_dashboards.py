@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import pytest
 from machines import Machines
+from watching import Query
 
 from rackwright.dashboards.boards import BOARDS
 from rackwright.dashboards.model import GPU, Board, Have, reduced
 from rackwright.dashboards.promql import filled
 from rackwright.report.collect import have_of
 from rackwright.report.questions import questions
-
-Query = Callable[[str], list[dict[str, Any]]]
 
 
 @pytest.fixture(scope="module")

@@ -134,7 +134,7 @@ def test_errors_at_the_edge(watched: Watched, machines: Machines) -> None:
     machines.inside("app1", "systemctl stop rackwright-app.socket rackwright-app")
     try:
         for _ in range(6):
-            machines.inside("edge1", f"python3 - {edge} {host} /health 20 none", data=ASK_EDGE)
+            machines.inside("edge1", f"python3 - {edge} {host} /api/sessions 20 none", data=ASK_EDGE)
         watched.wait_for("firing", since, SECONDS, **labels)
         watched.wait_for("firing", since, SECONDS, alertname="ServiceDown", service="app")
     finally:

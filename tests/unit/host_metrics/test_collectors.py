@@ -10,20 +10,11 @@ from typing import Any
 
 import pytest
 
-from rackwright.host_metrics import containers, gpu, host, main, services
+from rackwright.host_metrics import containers, host, main, services
 from rackwright.host_metrics.access_log import AccessLog
 from rackwright.host_metrics.commands import UnavailableError
 from rackwright.host_metrics.exposition import Family, Histogram, rendered, write
 from rackwright.host_metrics.main import Collector, look
-
-SMI = """\
-0, GPU-aaaa, NVIDIA A100-SXM4-40GB, 30000, 10000, 61, 87, 250.10, 00000000:17:00.0
-1, GPU-bbbb, NVIDIA A100-SXM4-40GB, 0, 40000, 35, 0, [N/A], 00000000:CA:00.0
-"""
-LOG = """\
-NVRM: Xid (PCI:0000:17:00): 13, pid=77, Graphics Exception
-NVRM: Xid (PCI:0000:17:00): 79, pid='<unknown>', name=<unknown>, GPU has fallen off the bus.
-"""
 
 
 def samples(families: list[Any]) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
@@ -123,19 +114,6 @@ def test_containers_use_is_dockers_own(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found["rackwright_container_restarts_total", own] == 2
     assert found["rackwright_container_running", (("container", "old"),)] == 0
     assert ("rackwright_container_healthy", (("container", "old"),)) not in found
-
-
-def test_gpus_their_number_and_their_last_error() -> None:
-    first = {"gpu": "0", "UUID": "GPU-aaaa", "modelName": "NVIDIA A100-SXM4-40GB"}
-    second = first | {"gpu": "1", "UUID": "GPU-bbbb"}
-    found = samples([*gpu.read(SMI), *gpu.counted(SMI, 4), *gpu.xids(SMI, LOG)])
-    key, other = (tuple(sorted(labels.items())) for labels in (first, second))
-    assert found["DCGM_FI_DEV_FB_USED", key] == 30000
-    assert found["DCGM_FI_DEV_POWER_USAGE", key] == 250.1
-    assert ("DCGM_FI_DEV_POWER_USAGE", other) not in found
-    assert found["DCGM_FI_DEV_XID_ERRORS", key] == 79
-    assert found["DCGM_FI_DEV_XID_ERRORS", other] == 0
-    assert (found["rackwright_gpu_count", ()], found["rackwright_gpu_expected", ()]) == (2, 4)
 
 
 def test_a_newer_kernel_asks_for_a_reboot(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -234,7 +234,7 @@ BAD: dict[str, Bad] = {
             (
                 HOSTS,
                 "container_hosts: {hosts: {app1: {}}}",
-                "container_hosts: {hosts: {app1: {}, ops1: {}}}\n    log_store: {hosts: {app1: {}, ops1: {}}}",
+                "container_hosts: {hosts: {app1: {}, ops1: {}}}\n    log_store: {hosts: {app1: , ops1: }}",
             ),
         ],
     ),

@@ -21,7 +21,7 @@ class Choice:
         without: Values that need no host of the group, the first for sites whose group is empty.
         what: For people.
         scheme: Of the addresses at which it is called; https or http when empty.
-        alone: Values that one host stands for: several would each keep a part of it and know nothing of the others.
+        alone: Values that run on one host: of several each would keep a part and know nothing of the others.
     """
 
     group: str

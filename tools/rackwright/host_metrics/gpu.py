@@ -14,7 +14,8 @@ _NAMES = {
     "utilization.gpu": ("DCGM_FI_DEV_GPU_UTIL", "Part of the time in which it worked (percent)."),
     "power.draw": ("DCGM_FI_DEV_POWER_USAGE", "Power that it takes (watts)."),
 }
-_FIELDS = ("index", "uuid", "name", *_NAMES)
+# What is asked of nvidia-smi, beside the address.
+FIELDS = ("index", "uuid", "name", *_NAMES)
 # NVRM: Xid (PCI:0000:17:00): 79, pid=…, GPU has fallen off the bus.
 _XID = re.compile(r"NVRM: Xid \(PCI:([0-9a-fA-F:.]+)\): (\d+)")
 
@@ -28,7 +29,7 @@ def gpus(expected: int) -> list[Family]:
     Raises:
         UnavailableError: nvidia-smi does not answer.
     """
-    text = run(["nvidia-smi", f"--query-gpu={','.join(_FIELDS)},pci.bus_id", "--format=csv,noheader,nounits"])
+    text = run(["nvidia-smi", f"--query-gpu={','.join(FIELDS)},pci.bus_id", "--format=csv,noheader,nounits"])
     log = run(["journalctl", "-kqb", "-o", "cat", "-g", "NVRM: Xid"], good=(0, 1))
     return [*read(text), *counted(text, expected), *xids(text, log)]
 
@@ -65,7 +66,7 @@ def xids(text: str, log: str) -> list[Family]:
 
 
 def _rows(text: str) -> list[dict[str, str]]:
-    names = (*_FIELDS, "bus")
+    names = (*FIELDS, "bus")
     lines = [[cell.strip() for cell in line.split(",")] for line in text.splitlines() if line.strip()]
     return [dict(zip(names, cells, strict=False)) for cells in lines if len(cells) == len(names)]
 
