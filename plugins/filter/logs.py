@@ -12,7 +12,11 @@ HOME = "/usr/local/lib/rackwright/python"
 # The app's own rules: what is masked is said in one place.
 MASKING = Path(__file__).parents[2] / "app/src/rackwright_app/masking.py"
 # The programs, and the module of the package that each is.
-PROGRAMS = {"rackwright-log-send": "main", "rackwright-elasticsearch": "objects"}
+PROGRAMS = {
+    "rackwright-log-send": "main",
+    "rackwright-elasticsearch": "objects",
+    "rackwright-kibana": "kibana",
+}
 
 
 def log_agent(programs: Sequence[str]) -> list[dict[str, Any]]:

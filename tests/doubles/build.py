@@ -22,7 +22,10 @@ SEVERAL = "images.py"
 # Folder -> program in the image -> the double that it is.
 PROGRAMS = {
     "grafana": {"usr/bin/grafana": "grafana"},
-    "logs": {"usr/local/bin/docker-entrypoint.sh": "elasticsearch"},
+    "logs": {
+        "usr/local/bin/docker-entrypoint.sh": "elasticsearch",
+        "usr/local/bin/kibana-docker": "kibana",
+    },
     "stores": {"qdrant/qdrant": "qdrant"},
 }
 

@@ -176,6 +176,17 @@ def _count(handler: Elasticsearch, _: Json, pattern: str) -> Json:
     return {"count": handler.lines.count(pattern)}
 
 
+def _has_privileges(handler: Elasticsearch, body: Json) -> Json:
+    """Of applications alone: what roles of ours say, and the built-in ones."""
+    wanted = {name for entry in body["application"] for name in entry["privileges"]}
+    roles = handler.state.of("_security/user").get(handler.user, {}).get("roles", [])
+    has = {"all", "read"} if handler.user == "elastic" or "kibana_admin" in roles else set()
+    for role in roles:
+        for entry in handler.state.of("_security/role").get(role, {}).get("applications", []):
+            has |= set(entry["privileges"])
+    return {"username": handler.user, "has_all_requested": wanted <= has}
+
+
 ROUTES: list[tuple[str, str, Any]] = [
     (
         "GET",
@@ -192,6 +203,7 @@ ROUTES: list[tuple[str, str, Any]] = [
         "/_cluster/health",
         lambda *_: {"cluster_name": "double", "status": "green", "number_of_nodes": 1},
     ),
+    ("POST", "/_security/user/_has_privileges", _has_privileges),
     ("PUT", "/_security/user/([^/]+)/_password", _password),
     ("POST", "/_bulk", _bulk),
     ("PUT", f"/({KINDS})/([^/]+)", _put),

@@ -238,6 +238,13 @@ BAD: dict[str, Bad] = {
             ),
         ],
     ),
+    "Kibana without its store": Bad(
+        [
+            ("groups.kibana", "ops1", "the site has none", "write `log_store: elasticsearch`", ""),
+            ("groups.kibana", "ops1", "no container engine", "put ops1 into", "host ops1"),
+        ],
+        [(HOSTS, MONITORS, f"{MONITORS}\n    kibana: {{hosts: {{ops1: {{}}}}}}")],
+    ),
     "two vector stores": Bad(
         [("vector_store", "chroma", "elsewhere it is pgvector", "in group_vars/all", "host data1")],
         files={"host_vars/data1/store.yml": "vector_store: chroma\n"},

@@ -8,7 +8,7 @@ costs none: it is part of another service, or a folder.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -21,6 +21,7 @@ class Choice:
         without: Values that need no host of the group, the first for sites whose group is empty.
         what: For people.
         scheme: Of the addresses at which it is called; https or http when empty.
+        companions: Groups that have hosts only with some of the values: they show or feed what was chosen.
         alone: Values that run on one host: of several each would keep a part and know nothing of the others.
     """
 
@@ -29,11 +30,18 @@ class Choice:
     what: str
     scheme: str = ""
     alone: tuple[str, ...] = ()
+    companions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 CHOICES: Mapping[str, Choice] = {
     "vector_store": Choice("vector_store", ("pgvector",), "vector store"),
-    "log_store": Choice("log_store", ("none",), "log store", alone=("elasticsearch",)),
+    "log_store": Choice(
+        "log_store",
+        ("none",),
+        "log store",
+        alone=("elasticsearch",),
+        companions={"kibana": ("elasticsearch",)},
+    ),
     "connection_pooler": Choice("postgresql", ("none",), "connection pooler", "postgresql"),
 }
 

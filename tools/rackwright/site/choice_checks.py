@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from rackwright.catalogue.choices import CHOICES, Choice
 from rackwright.catalogue.findings import Finding, short
@@ -33,6 +33,7 @@ def choice_findings(
         yield from _differing(inventory, variable, choice, chosen)
         if chosen not in choice.without:
             yield from _place_findings(inventory, catalogue, variable, choice, chosen)
+        yield from _companion_findings(inventory, variable, choice, chosen)
 
 
 def _differing(inventory: Inventory, variable: str, choice: Choice, chosen: str) -> Iterator[Finding]:
@@ -71,11 +72,34 @@ def _place_findings(
     in_container = any(
         service.container for service in catalogue.services.values() if service.when.get(variable) == chosen
     )
-    for name in hosts if in_container else ():
+    yield from _engine_findings(inventory, variable, chosen, hosts if in_container else ())
+
+
+def _companion_findings(
+    inventory: Inventory, variable: str, choice: Choice, chosen: str
+) -> Iterator[Finding]:
+    for group, values in choice.companions.items():
+        hosts = inventory.members(group)
+        if hosts and chosen not in values:
+            yield Finding(
+                f"groups.{group}",
+                short(", ".join(hosts)),
+                f"{group} goes with {variable}: {' or '.join(values)}, and the site has {chosen}",
+                f"take its hosts out of the group {group}, or write `{variable}: {values[0]}`",
+                f"group {group}",
+            )
+        yield from _engine_findings(inventory, f"groups.{group}", ", ".join(hosts), hosts)
+
+
+def _engine_findings(
+    inventory: Inventory, variable: str, value: str, hosts: Iterable[str]
+) -> Iterator[Finding]:
+    """Yield hosts of what runs in a container that have no engine for it."""
+    for name in hosts:
         if name not in inventory.members("container_hosts"):
             yield Finding(
                 variable,
-                chosen,
+                value,
                 "it runs in a container, and this host has no container engine",
                 f"put {name} into the group container_hosts",
                 f"host {name}",

@@ -13,6 +13,7 @@ from rackwright.sizing.containers import size_container
 from rackwright.sizing.elasticsearch import size_elasticsearch
 from rackwright.sizing.engines import size_llama_cpp, size_ollama, size_vllm
 from rackwright.sizing.engines_optional import size_fastchat, size_localai
+from rackwright.sizing.kibana import size_kibana
 from rackwright.sizing.nginx import size_nginx
 from rackwright.sizing.postgresql import PostgresqlSettings, size_postgresql
 from rackwright.sizing.prometheus import size_prometheus
@@ -58,6 +59,7 @@ SIZERS: Mapping[str, Sizer] = {
     "elasticsearch": size_elasticsearch,
     "fastchat": size_fastchat,
     "grafana": size_container,
+    "kibana": size_kibana,
     "llama_cpp": size_llama_cpp,
     "localai": size_localai,
     "nginx": size_nginx,

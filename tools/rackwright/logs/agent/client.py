@@ -18,9 +18,17 @@ class Client:
     """Sends requests; an address that does not answer gives way to the next one."""
 
     def __init__(
-        self, urls: Sequence[str], authority: str, user: str = "", password: str = "", timeout: float = 30
+        self,
+        urls: Sequence[str],
+        authority: str,
+        user: str = "",
+        password: str = "",
+        timeout: float = 30,
+        *,
+        compress: bool = True,
     ) -> None:
         self._urls = list(urls)
+        self._compress = compress
         self._context = ssl.create_default_context(cafile=authority) if authority else None
         self._timeout = timeout
         self._connection: http.client.HTTPConnection | None = None
@@ -40,7 +48,7 @@ class Client:
             UndeliveredError: No address answers.
         """
         sent = {**self._headers, **headers}
-        if len(body) >= _COMPRESS_FROM:
+        if self._compress and len(body) >= _COMPRESS_FROM:
             body = gzip.compress(body, 1)
             sent["Content-Encoding"] = "gzip"
         reasons = []
