@@ -45,6 +45,19 @@ def test_the_chosen_store_runs_and_the_app_may_call_it(make_site: MakeSite) -> N
     assert "chroma" in host_plan(site, "data1", MACHINE)["roles"]
 
 
+def test_kibana_asks_the_log_store_and_the_edge_passes_its_path_on(make_site: MakeSite) -> None:
+    groups = {"log_store": ["ops1"], "kibana": ["ops1"], "container_hosts": ["ops1"]}
+    site = make_site(groups, choices={"log_store": "elasticsearch"})
+    found = {(flow.source, flow.dest, flow.port) for flow in flows(site)}
+    assert ("edge1", "ops1", 5601) in found
+    assert ("app1", "ops1", 5601) not in found
+    plan = host_plan(site, "edge1", MACHINE)
+    routes = [route for route in plan["edge"] if route["service"] == "kibana"]
+    assert [(route["site"], route["path"], route["tls"], route["access"]) for route in routes] == [
+        ("monitoring", "/kibana/", True, "admins")
+    ]
+
+
 def test_a_store_that_was_not_chosen_costs_nothing(make_site: MakeSite) -> None:
     site = make_site(GROUP, choices={"vector_store": "pgvector"})
     plan = host_plan(site, "data1", MACHINE)

@@ -23,6 +23,16 @@ def test_the_first_host_of_each_is_asked_by_its_certificates_name() -> None:
     assert alertmanager["url"] == "https://10.0.40.11:9093"
 
 
+def test_the_log_store_is_asked_by_who_may_read_it() -> None:
+    endpoints = {**ENDPOINTS, "elasticsearch": {"api": [{"address": "10.0.40.11", "port": 9200}]}}
+    found = sources(endpoints, "ai.internal", passwords={"elasticsearch": "secret"})[-1]
+    # The uid is the one by which dashboards call it.
+    assert (found["uid"], found["type"]) == ("rackwright-elasticsearch", "elasticsearch")
+    assert (found["user"], found["password"], found["certificate"]) == ("reader", "secret", False)
+    assert found["settings"]["index"] == "[ai-platform-]YYYY.MM.DD"
+    assert "timeInterval" not in found["settings"]
+
+
 def test_an_ipv6_address_stands_in_brackets() -> None:
     endpoints = {"prometheus": {"web": [{"address": "fd00::1", "port": 9090}]}}
     assert sources(endpoints, "x")[0]["url"] == "https://[fd00::1]:9090"

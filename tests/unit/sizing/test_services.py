@@ -203,7 +203,12 @@ def test_a_host_that_was_never_scanned_is_sized_without_knowing_its_gpus() -> No
 
 
 def test_a_container_of_which_nothing_is_known_has_limits() -> None:
-    assert values(alone("kibana"), "kibana") == {"memory_mb": 65_536 - 6553, "cpus": 16}
+    assert values(alone("unheard_of"), "unheard_of") == {"memory_mb": 65_536 - 6553, "cpus": 16}
+
+
+def test_kibanas_heap_leaves_node_js_room() -> None:
+    told = values(alone("kibana", memory_mb=2048), "kibana")
+    assert told["heap_mb"] == int(told["memory_mb"] * 0.65)
 
 
 @pytest.mark.parametrize(

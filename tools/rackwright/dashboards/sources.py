@@ -13,29 +13,55 @@ Endpoints = Mapping[str, Mapping[str, Sequence[Mapping[str, Any]]]]
 
 @dataclass(frozen=True)
 class Kind:
-    """A datasource that a service of the catalogue is: its port, and further settings."""
+    """A datasource that a service of the catalogue is.
+
+    Attributes:
+        name: For people.
+        port: Of the service, by its name in the catalogue.
+        settings: Further keys of Grafana's `jsonData`.
+        user: Account by which it is asked; empty where Grafana's own certificate is what it lets in.
+    """
 
     name: str
     port: str
     settings: Mapping[str, object] = field(default_factory=dict)
+    user: str = ""
 
 
 # By service, the one that answers first is the default.
 KINDS: Mapping[str, Kind] = {
     "prometheus": Kind("Prometheus", "web", {"httpMethod": "POST", "prometheusType": "Prometheus"}),
     "alertmanager": Kind("Alertmanager", "api", {"implementation": "prometheus"}),
+    # Fields and days of the indices are the log store's (docs/logs.md).
+    "elasticsearch": Kind(
+        "Logs",
+        "api",
+        {
+            "index": "[ai-platform-]YYYY.MM.DD",
+            "interval": "Daily",
+            "timeField": "@timestamp",
+            "logMessageField": "message",
+            "logLevelField": "log.level",
+        },
+        "reader",
+    ),
 }
 
 
 def sources(
-    endpoints: Endpoints, domain: str, further: Sequence[Mapping[str, Any]] = (), scrape_seconds: int = 15
+    endpoints: Endpoints,
+    domain: str,
+    further: Sequence[Mapping[str, Any]] = (),
+    passwords: Mapping[str, str] | None = None,
+    scrape_seconds: int = 15,
 ) -> list[dict[str, Any]]:
     """Return the datasources of a site, as the role takes them; of several hosts the first is asked.
 
     Args:
         endpoints: `host_plan.endpoints`.
         domain: Of the site; certificates of the catalogue carry <service>.<domain>.
-        further: Datasources of the site's own, and the stores of logs.
+        further: Datasources of the site's own.
+        passwords: Of the accounts by which services are asked, by service.
         scrape_seconds: Between two values of a metric.
 
     Raises:
@@ -54,7 +80,8 @@ def sources(
                     "type": service,
                     "url": f"https://{host}:{port}",
                     "server_name": f"{service}.{domain}",
-                    "certificate": True,
+                    "certificate": not kind.user,
+                    **({"user": kind.user, "password": (passwords or {})[service]} if kind.user else {}),
                     "settings": dict(kind.settings)
                     | ({"timeInterval": f"{scrape_seconds}s"} if service == "prometheus" else {}),
                 }
