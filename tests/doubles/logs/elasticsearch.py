@@ -16,6 +16,7 @@ import yaml
 from common import Handler, Json, RefusedError, check_environment, documented, fail, say, serve
 from lines import Lines, mapping_problem
 from objects import check, refuse, shown
+from statistics_told import health, node_stats
 
 HOME = Path(os.environ.get("DOUBLE_HOME", "/usr/share/elasticsearch"))
 KINDS = "_ilm/policy|_index_template|_snapshot|_slm/policy|_security/role|_security/user"
@@ -193,16 +194,20 @@ ROUTES: list[tuple[str, str, Any]] = [
         "/",
         lambda *_: {
             "name": "double",
-            "version": {"number": "8.19.0-double"},
+            "cluster_name": "double",
+            "cluster_uuid": "double",
+            "version": {
+                "number": "8.19.0",
+                "build_flavor": "double",
+                "lucene_version": "9.12.0",
+                "build_date": "2026-01-01T00:00:00Z",
+            },
             "tagline": "You Know, for Search",
         },
     ),
     ("GET", "/_security/_authenticate", lambda handler, _: {"username": handler.user}),
-    (
-        "GET",
-        "/_cluster/health",
-        lambda *_: {"cluster_name": "double", "status": "green", "number_of_nodes": 1},
-    ),
+    ("GET", "/_cluster/health", health),
+    ("GET", "/_nodes/_local/stats", node_stats),
     ("POST", "/_security/user/_has_privileges", _has_privileges),
     ("PUT", "/_security/user/([^/]+)/_password", _password),
     ("POST", "/_bulk", _bulk),

@@ -18,6 +18,7 @@ class Lines:
 
     def __init__(self, path: Path) -> None:
         self._lock = threading.Lock()
+        self._path = path
         self._base = sqlite3.connect(path, check_same_thread=False)
         self._base.execute(
             "CREATE TABLE IF NOT EXISTS lines (number INTEGER PRIMARY KEY, place TEXT, id TEXT, content TEXT,"
@@ -53,6 +54,10 @@ class Lines:
         with self._lock:
             rows = self._base.execute("SELECT place, count(*) FROM lines GROUP BY place").fetchall()
         return sum(number for place, number in rows if fnmatch.fnmatch(place, pattern))
+
+    def size(self) -> int:
+        """Return how many bytes they take."""
+        return self._path.stat().st_size
 
 
 def mapping_problem(content: Json, mapping: Json, path: str = "") -> str | None:

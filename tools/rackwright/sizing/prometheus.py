@@ -14,6 +14,7 @@ SERIES: Mapping[str, int] = {
     "process_exporter": 800,
     "postgres_exporter": 600,
     "redis_exporter": 400,
+    "elasticsearch_exporter": 150,
     "app": 900,
     "prometheus": 900,
     "alertmanager": 400,
