@@ -1,4 +1,4 @@
-"""What Prometheus hears of shippers and store: a real exporter beside the store, and every query of the board."""
+"""What Prometheus hears of shippers and store: a real exporter beside it, and every query of the board."""
 
 import time
 
@@ -31,13 +31,12 @@ def test_the_store_is_watched_as_somebody_who_reads_no_line(watched: Watched, ma
     assert answered(
         watched, 'elasticsearch_cluster_health_status{color="green", service="elasticsearch"} == 1'
     )
-    environment = machines.inside(
-        "ops1",
-        "tr '\\0' '\\n' < /proc/$(systemctl show -p MainPID --value prometheus-elasticsearch-exporter)/environ",
-    )
+    unit = "prometheus-elasticsearch-exporter"
+    process = machines.inside("ops1", f"systemctl show -p MainPID --value {unit}")
+    environment = machines.inside("ops1", f"tr '\\0' '\\n' < /proc/{process}/environ")
     assert "ES_USERNAME=monitoring" in environment
     # The one place that it takes its password from; not for everybody, and not in its arguments.
-    assert machines.inside("ops1", "stat -c %a /etc/default/prometheus-elasticsearch-exporter") == "640"
+    assert machines.inside("ops1", f"stat -c %a /etc/default/{unit}") == "640"
     assert "ES_PASSWORD" not in machines.inside("ops1", "ps -eo args")
 
 
