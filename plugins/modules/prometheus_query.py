@@ -22,7 +22,6 @@ module: prometheus_query
 short_description: Ask Prometheus what it has measured
 description:
   - One that is refused, or an absent Prometheus, fails nothing; its answer has C(error). Nothing is changed.
-  - One that is refused, or an absent Prometheus, fails nothing; its answer has C(error). It changes nothing.
 options:
   url:
     description: Where Prometheus answers, e.g. C(https://10.0.40.11:9090).
