@@ -101,6 +101,13 @@ class Watched:
             assert time.time() < end, away
             time.sleep(3)
 
+    def wait_until_over(self, seconds: float, labels: dict[str, str]) -> None:
+        """Waits until no alert with these labels is pending or fires."""
+        end = time.time() + seconds
+        while [alert for alert in self.ask("alerts")["alerts"] if labels.items() <= alert["labels"].items()]:
+            assert time.time() < end, f"{labels}: fires before anything was broken"
+            time.sleep(3)
+
     def pending(self) -> list[str]:
         """Tells which alerts Prometheus sees, for a message."""
         return [f"{entry['labels']['alertname']} {entry['state']}" for entry in self.ask("alerts")["alerts"]]
@@ -115,6 +122,8 @@ class Watched:
             seconds: The time.
             labels: Of the alert.
         """
+        # Of what fires already nobody would be told again: a busy machine, for one, is not to be made busy.
+        self.wait_until_over(seconds, labels)
         since = time.time()
         try:
             self.machines.inside(machine, broken)

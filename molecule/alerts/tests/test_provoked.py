@@ -130,6 +130,7 @@ def test_errors_at_the_edge(watched: Watched, machines: Machines) -> None:
     """The app is stopped: the edge answers 502, and both are told."""
     edge, host = machines.addresses["edge1"], f"api.{machines.site.domain}"
     labels = {"alertname": "EdgeErrors", "host": "edge1"}
+    watched.wait_until_over(SECONDS, labels)
     since = time.time()
     machines.inside("app1", "systemctl stop rackwright-app.socket rackwright-app")
     try:
