@@ -240,8 +240,8 @@ BAD: dict[str, Bad] = {
     ),
     "Kibana without its store": Bad(
         [
+            ("groups", "kibana: ops1", "no container engine", "put ops1 into", ""),
             ("groups.kibana", "ops1", "the site has none", "write `log_store: elasticsearch`", ""),
-            ("groups.kibana", "ops1", "no container engine", "put ops1 into", "host ops1"),
         ],
         [(HOSTS, MONITORS, f"{MONITORS}\n    kibana: {{hosts: {{ops1: {{}}}}}}")],
     ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from rackwright.catalogue.choices import CHOICES, Choice
 from rackwright.catalogue.findings import Finding, short
@@ -72,7 +72,15 @@ def _place_findings(
     in_container = any(
         service.container for service in catalogue.services.values() if service.when.get(variable) == chosen
     )
-    yield from _engine_findings(inventory, variable, chosen, hosts if in_container else ())
+    for name in hosts if in_container else ():
+        if name not in inventory.members("container_hosts"):
+            yield Finding(
+                variable,
+                chosen,
+                "it runs in a container, and this host has no container engine",
+                f"put {name} into the group container_hosts",
+                f"host {name}",
+            )
 
 
 def _companion_findings(
@@ -87,20 +95,4 @@ def _companion_findings(
                 f"{group} goes with {variable}: {' or '.join(values)}, and the site has {chosen}",
                 f"take its hosts out of the group {group}, or write `{variable}: {values[0]}`",
                 f"group {group}",
-            )
-        yield from _engine_findings(inventory, f"groups.{group}", ", ".join(hosts), hosts)
-
-
-def _engine_findings(
-    inventory: Inventory, variable: str, value: str, hosts: Iterable[str]
-) -> Iterator[Finding]:
-    """Yield hosts of what runs in a container that have no engine for it."""
-    for name in hosts:
-        if name not in inventory.members("container_hosts"):
-            yield Finding(
-                variable,
-                value,
-                "it runs in a container, and this host has no container engine",
-                f"put {name} into the group container_hosts",
-                f"host {name}",
             )
