@@ -34,6 +34,8 @@ class Elasticsearch:
         self._context = ssl.create_default_context(
             cafile=settings["elasticsearch.ssl.certificateAuthorities"][0]
         )
+        if settings.get("elasticsearch.ssl.verificationMode") == "certificate":
+            self._context.check_hostname = False
         token = f"{settings['elasticsearch.username']}:{settings['elasticsearch.password']}"
         self.own = f"Basic {base64.b64encode(token.encode()).decode()}"
 
