@@ -12,6 +12,7 @@ import os
 import re
 import ssl
 import sys
+import tempfile
 import urllib.error
 import urllib.request
 from email.parser import BytesParser
@@ -22,7 +23,6 @@ import yaml
 from common import Handler, Json, RefusedError, documented, fail, say, serve
 from objects import refuse
 
-HOME = Path(os.environ.get("DOUBLE_HOME", "/usr/share/kibana"))
 _LEAST_KEY = 32
 
 
@@ -67,7 +67,8 @@ class Kibana(Handler):
     base: ClassVar[str] = ""
     known: ClassVar[Json] = {}
     behind: ClassVar[Any] = None
-    store: ClassVar[Path] = HOME / "data/double.json"
+    # Its own folder is the image's, which this double is not.
+    store: ClassVar[Path] = Path(tempfile.gettempdir()) / "double-kibana.json"
 
     def objects(self) -> Json:
         """Return what is saved: {"type/id": object, "default": the first data view}."""
@@ -76,7 +77,6 @@ class Kibana(Handler):
 
     def keep(self, objects: Json) -> None:
         """Save it."""
-        self.store.parent.mkdir(parents=True, exist_ok=True)
         new = self.store.with_suffix(".new")
         new.write_text(json.dumps(objects))
         new.replace(self.store)
