@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rackwright.bench import backup_data
 from rackwright.bench.clusters import (
     Cluster,
     as_user,
@@ -33,19 +34,6 @@ CPUS = 2
 DATABASE = "bench"
 BACKUP_AIM, RESTORE_AIM = 3.0, 4.0
 SECONDS = 3600.0
-# Rows of a conversation, half a kilobyte each, of hexadecimal digits: they compress to a bit over half.
-_ROWS = 20_000
-_TABLE = (
-    "CREATE TABLE messages (id bigserial PRIMARY KEY, session bigint NOT NULL, at timestamptz NOT NULL,"
-    " body text NOT NULL); CREATE INDEX ON messages (session, at)"
-)
-_FILL = (
-    "INSERT INTO messages (session, at, body) SELECT n / 20, now() - n * interval '1 second',"  # noqa: S608
-    " (SELECT string_agg(md5((n * 16 + k)::text || '{part}'), '') FROM generate_series(1, 15) k)"
-    f" FROM generate_series(1, {_ROWS}) n"
-)
-_DAY = "UPDATE messages SET at = now() WHERE id <= (SELECT max(id) / 100 FROM messages)"
-_CONTENTS = "SELECT count(*), sum(hashtextextended(m::text, 0)::numeric) FROM messages m"
 
 
 @dataclass(frozen=True)
@@ -133,13 +121,18 @@ def _source(root: Path) -> Iterator[tuple[Cluster, Repository]]:
 
 def _fill(source: Cluster, size_mb: int) -> int:
     source.run("createdb", *source.reach, DATABASE)
-    source.ask(_TABLE, DATABASE)
+    for statement in backup_data.TABLES:
+        source.ask(statement, DATABASE)
     part = 0
     while (size := int(source.ask(f"SELECT pg_database_size('{DATABASE}')"))) < size_mb << 20:
-        source.run("psql", *source.reach, "-XAtqc", _FILL.format(part=part), DATABASE, seconds=SECONDS)
+        for statement in backup_data.PART:
+            source.run(
+                "psql", *source.reach, "-XAtqc", statement.format(part=part), DATABASE, seconds=SECONDS
+            )
         part += 1
-    source.ask("VACUUM ANALYZE messages", DATABASE)
-    return size
+    for statement in backup_data.LAST:
+        source.run("psql", *source.reach, "-XAtqc", statement, DATABASE, seconds=SECONDS)
+    return max(size, int(source.ask(f"SELECT pg_database_size('{DATABASE}')")))
 
 
 class _Measurement:
@@ -148,7 +141,7 @@ class _Measurement:
     def __init__(self, source: Cluster, repository: Repository, root: Path, size: int) -> None:
         self._source, self._repository, self._root, self._size = source, repository, root, size
         self._dump = source.directory / "dump.sql.gz"
-        self._wanted = source.ask(_CONTENTS, DATABASE)
+        self._wanted = source.ask(backup_data.CONTENTS, DATABASE)
 
     def run(self, rounds: int, board: Board) -> list[Speedup]:
         """Measure; who goes first changes from round to round."""
@@ -183,7 +176,7 @@ class _Measurement:
 
     def _notes(self) -> tuple[str, ...]:
         """Time a day's backup, of one row of a hundred, and say what each way takes of the disk."""
-        self._source.ask(_DAY, DATABASE)
+        self._source.ask(backup_data.DAY, DATABASE)
         self._source.ask("CHECKPOINT")
         incremental = _timed(lambda: self._repository.run("backup", "--type=incr"))
         dump, full = self._dump.stat().st_size >> 20, self._repository.size_of_full() >> 20
@@ -242,7 +235,7 @@ class _Measurement:
     def _checked(self, target: Cluster, work: Callable[[], object]) -> float:
         try:
             seconds = _timed(work)
-            found = target.ask(_CONTENTS, DATABASE)
+            found = target.ask(backup_data.CONTENTS, DATABASE)
         finally:
             control(target, "stop")
         if found != self._wanted:

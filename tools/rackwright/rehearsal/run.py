@@ -18,24 +18,25 @@ from rackwright.rehearsal.model import Phase, Report
 from rackwright.site.inventory import Inventory, load_inventory
 
 GROUP = "rehearsal"
-BASE, DATA = "playbooks/base.yml", "playbooks/data.yml"
+BASE, DATA, WATCH = "playbooks/base.yml", "playbooks/data.yml", "playbooks/observability.yml"
 RESTORE, KILL = "playbooks/rehearse.yml", "playbooks/rehearse_kill.yml"
 # What is there already when the failure happens, and what is then done, in order.
 BEFORE: Mapping[str, tuple[str, ...]] = {
-    "container": (BASE, DATA),
-    "database": (BASE, DATA),
+    "container": (BASE, DATA, WATCH),
+    "database": (BASE, DATA, WATCH),
     "service": (BASE,),
     "server": (),
 }
 AFTER: Mapping[str, tuple[str, ...]] = {
     "container": (KILL,),
     "database": (RESTORE,),
-    "service": (DATA, RESTORE),
-    "server": (BASE, DATA, RESTORE),
+    "service": (DATA, WATCH, RESTORE),
+    "server": (BASE, DATA, WATCH, RESTORE),
 }
 NAMES = {
     BASE: "base of the machine",
     DATA: "services",
+    WATCH: "what watches it",
     RESTORE: "restore and check",
     KILL: "automatic restart",
 }
@@ -155,7 +156,7 @@ def _run(playbook: str, sources: Sequence[Path], scenario: str, place: Place) ->
         "backup_archiving": False,
     }
     arguments = ["-e", json.dumps(values)]
-    if playbook in {BASE, DATA}:
+    if playbook in {BASE, DATA, WATCH}:
         arguments += ["--limit", place.host]
     return run_playbook(playbook, sources, arguments=arguments)
 
