@@ -122,8 +122,11 @@ def _answer(result: TaskResult, run: Run) -> Any:  # noqa: ANN401
 
 def failure(run: Run) -> RackwrightError:
     """Return in words why a run did not succeed: what our own programs said, else Ansible."""
-    if not run.recap.results:
+    if not run.recap.results and run.successful:
         return RackwrightError(*NO_HOST)
+    if not run.recap.results:
+        # A vault that does not open, an inventory that cannot be read: Ansible says what.
+        return RackwrightError("the run ended before any host was asked", hint=f"its output is in {run.log}")
     for result in run.recap.failed:
         items = [result.result, *(item for item in result.result.get("results") or () if item.get("failed"))]
         for text in (item.get(key) for item in items for key in ("stdout", "stderr")):
