@@ -99,6 +99,14 @@ class Store:
         shutil.rmtree(tree, ignore_errors=True)
         draft.replace(tree)
 
+    def name(self, manifest: Manifest) -> None:
+        """Have the tree of names of this manifest beside the contents; it is made where it is another's."""
+        tree, made = self.root / "tree", self.root / ".tree-of"
+        if tree.is_dir() and made.is_file() and made.read_text(encoding="ascii") == manifest.digest:
+            return
+        self.link_tree(manifest, tree)
+        made.write_text(manifest.digest, encoding="ascii")
+
     def _link(self, entry: Entry, name: Path) -> None:
         content = self.path(entry.sha256)
         try:
