@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from rackwright.bench import backup, bundle, converge, nochange, pgbench, preflight, watching
+from rackwright.bench import backup, bundle, converge, edge, nochange, pgbench, preflight, streams, watching
 from rackwright.bench.measure import Comparison
 from rackwright.bench.measure import as_json as to_json
 from rackwright.bench.report import as_table, is_busy, machine, speedup_table, throughput_table
@@ -22,7 +22,18 @@ from rackwright.lab.progress import Board
 @click.argument(
     "which",
     type=click.Choice(
-        ["converge", "nochange", "preflight", "pgbench", "backup", "bundle", "watching", "all"]
+        [
+            "converge",
+            "nochange",
+            "preflight",
+            "pgbench",
+            "backup",
+            "bundle",
+            "watching",
+            "edge",
+            "streams",
+            "all",
+        ]
     ),
     default="all",
 )
@@ -31,7 +42,7 @@ from rackwright.lab.progress import Board
     type=click.IntRange(min=1),
     help=f"How often each side is timed.  [default: converge {converge.ROUNDS}, nochange {nochange.ROUNDS}, "
     f"preflight {preflight.ROUNDS}, pgbench {pgbench.ROUNDS}, backup {backup.ROUNDS}, "
-    f"bundle {bundle.ROUNDS}]",
+    f"bundle {bundle.ROUNDS}, edge {edge.ROUNDS}]",
 )
 @click.option("--keep", is_flag=True, help="Keep the lab that converge makes for itself.")
 @click.option(
@@ -76,7 +87,8 @@ def bench(
     """Compare with plain shell scripts, the tuned PostgreSQL with Debian's default, backups with dumps.
 
     converge makes machines of its own; nochange runs on the lab of the inventory, which must be up and
-    converged; preflight looks at fifty names of that lab's machines; pgbench and backup make clusters on
+    converged, as do edge (what it costs beside the app alone) and streams (what one worker holds open);
+    preflight looks at fifty names of that lab's machines; pgbench and backup make clusters on
     this machine and remove them. The exit status is 1 when an aim is missed.
     """
     about = machine()
@@ -92,12 +104,16 @@ def bench(
             )
         speedups = _against_scripts(which, rounds, board, size_mb, directory)
         overheads = _watched(which, inventory, board)
+        edges = [edge.bench_edge(inventory, rounds or edge.ROUNDS, board)] if which in {"edge", "all"} else []
+        held = [streams.bench_streams(inventory, board)] if which in {"streams", "all"} else []
     if as_json:
         told = to_json(comparisons, about) | {
             "pgbench": [entry.as_dict() for entry in throughputs],
             "backup": [entry.as_dict() for entry in speedups if entry.name != "bundle"],
             "bundle": [entry.as_dict() for entry in speedups if entry.name == "bundle"],
             "watching": [entry.as_dict() for entry in overheads],
+            "edge": [entry.as_dict() for entry in edges],
+            "streams": [entry.as_dict() for entry in held],
         }
         click.echo(json.dumps(told, indent=2))
     else:
@@ -106,6 +122,8 @@ def bench(
             *([throughput_table(throughputs)] if throughputs else []),
             *([speedup_table(speedups)] if speedups else []),
             *(watching.overhead_table(entry) for entry in overheads),
+            *(edge.edge_table(entry) for entry in edges),
+            *(streams.streams_table(entry) for entry in held),
         ]
         for table in tables:
             console().print(table)
@@ -118,6 +136,8 @@ def bench(
         *(entry.met for entry in throughputs),
         *(entry.met for entry in speedups),
         *(entry.met for entry in overheads),
+        *(entry.met for entry in edges),
+        *(entry.met for entry in held),
     ]
     if not all(met):
         raise SystemExit(1)
