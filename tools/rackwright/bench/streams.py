@@ -22,8 +22,6 @@ IDLE_MB = 150.0
 _SECONDS = 30.0
 _PROGRAM = Path(__file__).with_name("streams_load.py")
 _PYTHON = "/opt/rackwright/app/current/bin/python"
-# The program's own, which needs the app's settings.
-_ENVIRONMENT = "env RACKWRIGHT_APP_CONFIG=/etc/rackwright/app/app.toml"
 
 
 @dataclass(frozen=True)
@@ -63,8 +61,7 @@ def bench_streams(inventories: Sequence[Path], board: Board, number: int = STREA
     lab, name = read_lab(inventories), hosts[0].name
     with board.step("streams") as step:
         work = {"tokens": users(inventories, name, number), "seconds": _SECONDS}
-        python = f"{_ENVIRONMENT} {_PYTHON}"
-        seen = json.loads(run_program(Remote(lab, lab_host(lab, name)), _PROGRAM, python, work))
+        seen = json.loads(run_program(Remote(lab, lab_host(lab, name)), _PROGRAM, _PYTHON, work))
         held = Held(name, **{**seen, "errors": tuple(seen["errors"])})
         step.say(f"{held.most_open} open at a time, {held.whole} whole")
     return held
