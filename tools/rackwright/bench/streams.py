@@ -19,7 +19,7 @@ from rackwright.site.load import load_site
 
 STREAMS = 500
 IDLE_MB = 150.0
-_SECONDS = 30.0
+_SECONDS = 20.0
 _PROGRAM = Path(__file__).with_name("streams_load.py")
 _PYTHON = "/opt/rackwright/app/current/bin/python"
 

@@ -28,6 +28,8 @@ USER = "rackwright-app"
 ENGINE_PORT, API_PORT, METRICS_PORT = 3981, 3982, 3983
 CA = "/etc/rackwright/tls/ca.pem"
 _START_SECONDS = 60
+_GATHER_SECONDS = 100
+"""How long an answer stops half-way for the last ones to ask; the app gives an engine up after 120."""
 _TOGETHER = 25
 """Streams that are opened at a time: a worker takes a moment for each handshake."""
 
@@ -68,9 +70,9 @@ async def recorded(settings: Settings) -> list[bytes]:
     return [f"{line}\n\n".encode() for line in lines]
 
 
-async def played(events: list[bytes], seconds: float) -> asyncio.Server:
-    """Serves the recording to whoever asks."""
-    pause = seconds / len(events)
+async def played(events: list[bytes], seconds: float, number: int) -> asyncio.Server:
+    """Serves the recording to whoever asks; the second half of it once so many have."""
+    pause, asked, everybody = seconds / len(events), 0, asyncio.Event()
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -82,16 +84,22 @@ async def played(events: list[bytes], seconds: float) -> asyncio.Server:
                     b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: " + kind + b"\r\n\r\n" + body
                 )
             else:
+                nonlocal asked
                 await reader.readexactly(int(head.partition("content-length:")[2].split()[0]))
+                asked += 1
+                if asked == number:
+                    everybody.set()
                 writer.write(
                     b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
                 )
-                for event in events:
+                for place, event in enumerate(events):
+                    if place == len(events) // 2:
+                        await asyncio.wait_for(everybody.wait(), _GATHER_SECONDS)
                     writer.write(event)
                     await writer.drain()
                     await asyncio.sleep(pause)
             await writer.drain()
-        except (ConnectionError, asyncio.IncompleteReadError):
+        except (ConnectionError, TimeoutError, asyncio.IncompleteReadError):
             pass
         finally:
             writer.close()
@@ -237,7 +245,7 @@ async def main() -> None:
     settings = load_settings()
     host = settings.api.host
     directory = Path(tempfile.mkdtemp(dir="/run", prefix="streams."))
-    server = await played(await recorded(settings), work["seconds"])
+    server = await played(await recorded(settings), work["seconds"], len(work["tokens"]))
     instance = started(directory, host)
     try:
         await ready(host, instance)
