@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,11 @@ options:
     type: str
     required: true
   masked: {description: What must stand in its place., type: str, required: true}
+  instances:
+    description:
+      - How many hosts may have answered; with more than one, a host without the question leaves it out.
+    type: int
+    default: 1
 author: [Rackwright]
 """
 
@@ -42,7 +48,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 steps:
-  description: One entry per step with name, ok, detail and what.
+  description: One entry per step with name, ok, detail and what; skipped where another host has it.
   type: list
 """
 
@@ -92,7 +98,7 @@ def audit_lines(module: AnsibleModule) -> list[dict[str, Any]]:
     return lines
 
 
-def audited(module: AnsibleModule) -> tuple[bool, str]:
+def audited(module: AnsibleModule) -> tuple[bool | None, str]:
     """The audit log tells who asked what from where."""
     chats = [
         line
@@ -100,7 +106,7 @@ def audited(module: AnsibleModule) -> tuple[bool, str]:
         if line.get("path") == "/api/chat" and line.get("method") == "POST"
     ]
     if not chats:
-        return False, "no line of this user"
+        return None, "no line of this user"
     last = chats[-1]
     missing = [key for key in ("time", "address", "agent", "status") if not last.get(key)]
     return not missing, f"{last.get('address')} {last.get('status')} at {last.get('time')}" + (
@@ -108,13 +114,13 @@ def audited(module: AnsibleModule) -> tuple[bool, str]:
     )
 
 
-def masked(module: AnsibleModule) -> tuple[bool, str]:
+def masked(module: AnsibleModule) -> tuple[bool | None, str]:
     """The audit log masks personal data."""
     text = json.dumps(audit_lines(module), ensure_ascii=False)
     if module.params["personal"] in text:
         return False, "the personal data of the question is there in clear"
     if module.params["masked"] not in text:
-        return False, f"{module.params['masked']} is not there"
+        return None, f"{module.params['masked']} is not there"
     return True, module.params["masked"]
 
 
@@ -129,11 +135,14 @@ def main() -> None:
             "question": {"type": "str", "required": True},
             "personal": {"type": "str", "required": True},
             "masked": {"type": "str", "required": True},
+            "instances": {"type": "int", "default": 1},
         },
         required_one_of=[["database", "audit_log"]],
         supports_check_mode=True,
     )
-    steps = [recorded_turn] if module.params["database"] else []
+    steps: list[Callable[[AnsibleModule], tuple[bool | None, str]]] = []
+    if module.params["database"]:
+        steps.append(recorded_turn)
     if module.params["audit_log"]:
         steps += [audited, masked]
     done = []
@@ -142,7 +151,10 @@ def main() -> None:
             ok, detail = step(module)
         except (OSError, ValueError, KeyError) as error:
             ok, detail = False, f"{type(error).__name__}: {error}"
-        done.append({"name": step.__name__, "what": step.__doc__, "ok": ok, "detail": detail})
+        # None: it is not here, but may be where another instance of the app answered.
+        skipped = ok is None and module.params["instances"] > 1
+        told = {"name": step.__name__, "what": step.__doc__, "ok": bool(ok) or skipped, "skipped": skipped}
+        done.append({**told, "detail": "another instance answered" if skipped else detail})
     failed = [f"{entry['name']}: {entry['detail']}" for entry in done if not entry["ok"]]
     if failed:
         module.fail_json(msg="; ".join(failed), steps=done, changed=False)

@@ -61,6 +61,19 @@ def test_what_is_missing_or_unmasked_fails(
     assert ask(run_module, tmp_path / "audit.log", *lines) == expected
 
 
+def test_one_of_several_instances_may_know_nothing_of_it(run_module: RunModule, tmp_path: Path) -> None:
+    log = tmp_path / "audit.log"
+    texts = {"personal": "13812345678", "masked": "138****5678"}
+    arguments = {"audit_log": str(log), "user": "smoke-1", "question": "q", "instances": 2, **texts}
+    log.write_text("")
+    result = run_module("smoke_records", arguments)
+    assert not result["failed"], result
+    assert [(step["ok"], step["skipped"]) for step in result["steps"]] == [(True, True)] * 2
+    # What it does know must be sound.
+    log.write_text(json.dumps({**LINE, "body": {"message": "Call 13812345678"}}) + "\n")
+    assert run_module("smoke_records", arguments)["failed"]
+
+
 def test_a_log_that_is_not_there_fails(run_module: RunModule, tmp_path: Path) -> None:
     arguments = {"user": "smoke-1", "question": "q", "personal": "p", "masked": "m"}
     result = run_module("smoke_records", {"audit_log": str(tmp_path / "none.log"), **arguments})
