@@ -41,7 +41,8 @@ def test_a_rehearsal_meets_a_tenth_of_the_plans_time(scenario: str, tmp_path: Pa
     assert told["problem"] == ""
     assert told["met"] is True
     assert told["rto_seconds"] < told["rto_target_seconds"] / 10
-    assert told["rpo_seconds"] < 300
+    # What was written after the failure is not to be had, though production went on.
+    assert 0 <= told["rpo_seconds"] < 300
     assert rackwright("rehearse", "check", *ARGUMENTS, "--report", str(report)).returncode == 0
 
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import subprocess
 import tarfile
 import time
 from dataclasses import replace
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from rackwright.backup.agent import archive, contents, gate, jobs, lineage, plan, proof, wal
+from rackwright.backup.agent import archive, contents, gate, jobs, lineage, plan, postgres, proof, wal
 from rackwright.backup.agent.settings import Repository, Store
 from rackwright.backup.agent.shell import Failed
 
@@ -179,6 +180,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
 def test_targets_of_a_cluster(repository: Repository) -> None:
     (latest,) = plan.plan(repository, repository.stores, "latest", {})
     assert (latest["type"], latest["set"]) == ("latest", BACKUP.label)
+    assert latest["log_end"] == "000000010000000000000006"
     (moment,) = plan.plan(repository, repository.stores, "time:1970-01-01T01:00:00+00:00", {})
     assert (moment["type"], moment["target"]) == ("time", "1970-01-01 01:00:00.000000+00")
     point = {
@@ -199,6 +201,34 @@ def test_targets_of_a_cluster(repository: Repository) -> None:
     (repository.points / "p.json").write_text(json.dumps(point))
     (named,) = plan.plan(repository, repository.stores, "point:p", {})
     assert (named["type"], named["target"], named["timeline"]) == ("name", "p", "1")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "brought"),
+    [
+        ("000000010000000000000012", True),
+        ("0000000100000000000000FF", True),
+        ("000000010000000100000000", True),
+        ("000000020000000100000001", False),
+        ("000000010000000200000000", False),
+        ("00000002.history", True),
+        ("odd", False),
+    ],
+)
+def test_a_frozen_archive_ends_where_it_was(tmp_path: Path, wanted: str, brought: bool) -> None:
+    (tmp_path / "pgbackrest").write_text('#!/bin/sh\necho "$@"\n')
+    (tmp_path / "pgbackrest").chmod(0o755)
+    command = postgres.frozen("main", Path("/srv/data"), "000000010000000100000000")
+    done = subprocess.run(
+        ["/bin/sh", "-c", command.replace("%f", wanted).replace("%p", "pg_wal/RECOVERYXLOG")],
+        env={"PATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    told = f"--stanza=main --pg1-path=/srv/data archive-get {wanted} pg_wal/RECOVERYXLOG\n"
+    assert done.stdout == (told if brought else "")
+    assert (done.returncode == 0) is brought
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,7 @@ def test_what_was_there_before_does_not_count() -> None:
     [
         {"rpo_seconds": 301.0},
         {"rpo_seconds": None},
+        {"rpo_seconds": -1.0},
         {"problem": "no machine"},
         {"phases": (Phase("restore", 0, 4 * 3600 + 1),)},
     ],

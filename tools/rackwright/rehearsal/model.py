@@ -83,7 +83,8 @@ class Report:
             not self.problem
             and self.rto_seconds <= self.target.rto
             and self.rpo_seconds is not None
-            and self.rpo_seconds <= self.target.rpo
+            # A write after the failure cannot be: then something else than the backups was measured.
+            and 0 <= self.rpo_seconds <= self.target.rpo
         )
 
     def as_dict(self) -> dict[str, Any]:

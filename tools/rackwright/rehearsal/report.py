@@ -43,7 +43,7 @@ def is_genuine(directory: Path, authority: Authority) -> bool:
 def rows(report: Report) -> list[tuple[str, str, str, str]]:
     """Return the two measures: name, measured, target, verdict."""
     lost = "nothing was found" if report.rpo_seconds is None else span(report.rpo_seconds)
-    kept = report.rpo_seconds is not None and report.rpo_seconds <= report.target.rpo
+    kept = report.rpo_seconds is not None and 0 <= report.rpo_seconds <= report.target.rpo
     fast = not report.problem and report.rto_seconds <= report.target.rto
     return [
         ("recovery time", span(report.rto_seconds), span(report.target.rto), "met" if fast else "missed"),

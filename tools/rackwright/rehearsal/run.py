@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from rackwright.backup.agent.lineage import number
 from rackwright.errors import RackwrightError
 from rackwright.operations.backup import failure
 from rackwright.operations.runner import Run, run_playbook
@@ -19,7 +20,7 @@ from rackwright.site.inventory import Inventory, load_inventory
 
 GROUP = "rehearsal"
 BASE, DATA, WATCH = "playbooks/base.yml", "playbooks/data.yml", "playbooks/observability.yml"
-RESTORE, KILL = "playbooks/rehearse.yml", "playbooks/rehearse_kill.yml"
+FAIL, RESTORE, KILL = (f"playbooks/rehearse{part}.yml" for part in ("_failure", "", "_kill"))
 # What is there already when the failure happens, and what is then done, in order.
 BEFORE: Mapping[str, tuple[str, ...]] = {
     "container": (BASE, DATA, WATCH),
@@ -34,6 +35,7 @@ AFTER: Mapping[str, tuple[str, ...]] = {
     "server": (BASE, DATA, WATCH, RESTORE),
 }
 NAMES = {
+    FAIL: "the backups, at the failure",
     BASE: "base of the machine",
     DATA: "services",
     WATCH: "what watches it",
@@ -122,15 +124,22 @@ def _measured(sources: Sequence[Path], inventory: Inventory, scenario: str, plac
     if BEFORE[scenario]:
         took = time.monotonic() - before
         phases.append(Phase("what is there already", -took, took, counts=False))
+    held: list[dict[str, Any]] = []
+    if not problem and RESTORE in AFTER[scenario]:
+        run = _run(FAIL, sources, scenario, place)
+        if run.successful:
+            held = json.loads(_told(run, "See what there is to restore from"))
+        else:
+            problem = f"{NAMES[FAIL]}: {failure(run).message}"
     failed, failed_at = time.monotonic(), datetime.now(UTC)
     for playbook in AFTER[scenario] if not problem else ():
         started = time.monotonic()
-        run = _run(playbook, sources, scenario, place)
+        run = _run(playbook, sources, scenario, place, held)
         phases.append(Phase(NAMES[playbook], started - failed, time.monotonic() - started))
         if not run.successful:
             problem = f"{NAMES[playbook]}: {failure(run).message}"
             break
-    found = _found(run, scenario, failed_at) if run is not None and not problem else {}
+    found = _found(run, scenario, failed_at, held) if run is not None and not problem else {}
     if scenario == "container" and found:
         phases = [*phases[:-1], Phase(NAMES[KILL], 0, float(found["away"]))]
     return Report(
@@ -147,11 +156,18 @@ def _measured(sources: Sequence[Path], inventory: Inventory, scenario: str, plac
     )
 
 
-def _run(playbook: str, sources: Sequence[Path], scenario: str, place: Place) -> Run:
+def _run(
+    playbook: str,
+    sources: Sequence[Path],
+    scenario: str,
+    place: Place,
+    held: Sequence[Mapping[str, Any]] = (),
+) -> Run:
     values = {
         "rehearse_host": place.host,
         "rehearse_address": place.address,
         "rehearse_stores": [f"{place.host}/postgresql"] if scenario == "database" else [],
+        "rehearse_plan": held,
         # Nothing of a rehearsal may reach the real log.
         "backup_archiving": False,
     }
@@ -161,14 +177,15 @@ def _run(playbook: str, sources: Sequence[Path], scenario: str, place: Place) ->
     return run_playbook(playbook, sources, arguments=arguments)
 
 
-def _found(run: Run, scenario: str, failed_at: datetime) -> dict[str, Any]:
+def _told(run: Run, task: str) -> str:
+    """Return what the command of a task said."""
+    return next(str(result.result["stdout"]) for result in run.recap.results if result.task == task)
+
+
+def _found(run: Run, scenario: str, failed_at: datetime, held: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return what the last run saw."""
     if scenario == "container":
-        told = next(
-            json.loads(str(result.result["stdout"]))
-            for result in run.recap.results
-            if result.task == "Kill it under writes"
-        )
+        told = json.loads(_told(run, "Kill it under writes"))
         lost = told["acknowledged"] - told["found"]
         return {
             "away": told["away_seconds"],
@@ -189,14 +206,19 @@ def _found(run: Run, scenario: str, failed_at: datetime) -> dict[str, Any]:
     ]
     facts: dict[str, str] = {}
     found: dict[str, Any] = {"facts": facts}
+    archived = {str(entry["store"]): str(entry["log_end"]) for entry in held if entry.get("log_end")}
     for item in items:
         told, name = json.loads(str(item["stdout"])), str(item["item"]["store"])
         if "last_transaction" in told:
             last = datetime.fromisoformat(_whole_zone(told["last_transaction"]))
             found |= {"last": last.isoformat(timespec="seconds"), "rpo": (failed_at - last).total_seconds()}
-            facts[name] = f"{told['rows']} rows; " + ", ".join(
+            facts[name] = f"{told['rows']} rows; the log to {archived[name]}; " + ", ".join(
                 f"{phase} {seconds:.0f} s" for phase, seconds in told["seconds"].items()
             )
+            if number(told["replayed"]) < number(archived[name]):
+                found["problem"] = (
+                    f"{name}: the log came to {told['replayed'][8:]}, archived was {archived[name][8:]}"
+                )
         else:
             facts[name] = ", ".join(
                 f"{key} {value}" for key, value in told.items() if key not in {"kind", "aside"}

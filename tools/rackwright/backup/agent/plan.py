@@ -128,7 +128,8 @@ def _cluster(
             f"the log of {store.name} has a hole: segment {missing} after {chosen.label} is missing",
             _around(held, missing),
         )
-    return {**entry, "set": chosen.label, "size": chosen.size, "version": chosen.version}
+    newest = max(log.segments, default="")
+    return {**entry, "set": chosen.label, "size": chosen.size, "version": chosen.version, "log_end": newest}
 
 
 def _of_label(store: Store, held: list[wal.Backup], label: str) -> wal.Backup:

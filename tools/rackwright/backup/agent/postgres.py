@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from rackwright.backup.agent import contents, given_up, jobs
+from rackwright.backup.agent import contents, given_up, jobs, lineage
 from rackwright.backup.agent.sessions import Session
 from rackwright.backup.agent.shell import Failed, as_user, last_words, run
 
@@ -28,10 +28,12 @@ def restore(store: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
         store: The store, as this host's settings say it.
         asked: `type` (latest, time, name or immediate), `target`, `set` (label of the backup), `timeline`,
             `archive` (whether the restored cluster archives), `manifest` (contents to compare with, or None),
-            `stanza` (whose backup it is, when it is another host's).
+            `stanza` (whose backup it is, when it is another host's), `until_segment` (the last segment of
+            the log that is to be had, as if none had come after it).
 
     Returns:
-        What came back: `last_transaction`, `contents`, `differences`, and the seconds of each phase.
+        What came back: `last_transaction`, `replayed` (the segment of the log that was the last one),
+        `contents`, `differences`, and the seconds of each phase.
     """
     unit, stanza = store["unit"], asked.get("stanza") or store["stanza"]
     reached = run(as_user("postgres", ["pgbackrest", f"--stanza={stanza}", "--output=json", "info"]))
@@ -44,6 +46,8 @@ def restore(store: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
         command.append("--archive-mode=off")
     data = Path(store["data_directory"])
     command.append(f"--pg1-path={data}")
+    if asked.get("until_segment"):
+        command.append(f"--recovery-option=restore_command={frozen(stanza, data, asked['until_segment'])}")
     _private(data)
     # The cluster is never made half of two: without this file no server starts on it.
     run(as_user("postgres", [*command, "restore"]))
@@ -54,6 +58,7 @@ def restore(store: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
     recovered = time.monotonic()
     with Session("postgres") as session:
         last = session.ask("SELECT coalesce(pg_last_xact_replay_timestamp()::text, '')")
+        place = session.one("SELECT coalesce(pg_last_wal_replay_lsn() - '0/0' - 1, 0)")
         names = contents.databases(session)
         restart = _tidied(session)
     if restart:
@@ -66,6 +71,7 @@ def restore(store: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
     wanted = asked.get("manifest")
     return {
         "last_transaction": last[0] if last else "",
+        "replayed": lineage.name(lineage.FIRST, int(place) // store["segment_bytes"]),
         "rows": contents.rows_of(found),
         "contents": found,
         "compared": wanted is not None,
@@ -156,6 +162,14 @@ def _target(asked: dict[str, Any]) -> list[str]:
     if asked.get("timeline"):
         words.append(f"--target-timeline={asked['timeline']}")
     return words
+
+
+def frozen(stanza: str, data: Path, last: str) -> str:
+    """Return a command that brings no segment of the log after the last; of timelines it brings all."""
+    # Neither quotes nor backslashes: the command goes through two files that give both a meaning.
+    whole = f"[ $((0x${{f#????????}})) -le {int(last[8:], 16)} ]"
+    fetch = f"pgbackrest --stanza={stanza} --pg1-path={data} archive-get %f %p"
+    return f"f=%f; case $f in *.history) ;; *) {whole} ;; esac && {fetch}"
 
 
 # What a restore leaves in postgresql.auto.conf: each would add its own, and a standby made of this cluster
