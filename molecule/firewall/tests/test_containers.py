@@ -1,5 +1,6 @@
 """Docker's own rules must not open what the zone closes."""
 
+from conftest import other_than_declared
 from machines import CONTAINER, Machines
 
 
@@ -63,3 +64,4 @@ def test_docker_started_anew_opens_nothing(machines: Machines) -> None:
     answers = machines.probe(["ops1", "outside1"], [(app, 8080), (app, CONTAINER)])
     assert answers["ops1"][app, 8080] == "open"
     assert set(answers["outside1"].values()) == {"timeout"}
+    assert other_than_declared(machines, "app1") == {}

@@ -6,41 +6,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
+from conftest import six
 from machines import UNDECLARED, Machines
 
 from rackwright.catalogue.plan import host_plan
 from rackwright.catalogue.probes import probe_matrix
 from rackwright.sizing.machine import Machine
 
-SWITCH_ON = "sysctl -qw net.ipv6.conf.all.disable_ipv6=0 net.ipv6.conf.default.disable_ipv6=0"
 MACHINE = Machine(memory_mb=2048, cpus=2)
-
-
-def six(address: str) -> str:
-    """The IPv6 address that a machine gets beside its IPv4 one."""
-    third, last = address.split(".")[2:]
-    return f"fd79:0:0:{third}::{last}"
-
-
-@pytest.fixture(scope="module")
-def dual(machines: Machines) -> Machines:
-    """Every machine, and the gateway, with an address of each family."""
-    legs = "; ".join(
-        (
-            "ip -o -4 address show scope global | while read -r _ leg _ four _",
-            'do set -- $(echo "${four%/*}" | tr . " ")',
-            '[ "$1.$2" = 10.79 ] && ip -6 address replace "fd79:0:0:$3::$4/64" dev "${leg%%@*}" nodad',
-            "done",
-            "true",
-        )
-    )
-    machines.on_gateway(f"{SWITCH_ON} net.ipv6.conf.all.forwarding=1; {legs}")
-    for host in machines.containers:
-        machines.inside(host, f"{SWITCH_ON} net.ipv6.conf.eth0.accept_dad=0; {legs}")
-        gateway = six(machines.gateway_of(host))
-        machines.inside(host, f"ip -6 route replace default via {gateway}")
-        machines.inside(host, "systemctl restart firewall-test-listeners 2>/dev/null || true", check=False)
-    return machines
 
 
 def found(machines: Machines) -> dict[tuple[str, str, int], str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from conftest import IMAGE, SERVE
+from conftest import IMAGE, SERVE, six
 from machines import Machines
 
 from rackwright.catalogue.plan import host_plan
@@ -24,14 +24,29 @@ def server(machines: Machines) -> Iterator[Machines]:
     machines.inside(EDGE, f"docker image inspect -f x firewall-test:1 >/dev/null 2>&1 || {IMAGE}")
     machines.inside(EDGE, "docker rm -f everywhere", check=False)
     machines.inside(EDGE, f"docker run -d --name everywhere -p 0.0.0.0:{PUBLISHED}:80 {SERVE}")
-    groups = {**machines.site.groups, **dict.fromkeys(EVERYTHING, (EDGE,)), "platform": (EDGE,)}
-    alone = replace(machines.site, groups=groups, hosts={EDGE: machines.site.hosts[EDGE]})
-    rules = host_plan(alone, EDGE, Machine(memory_mb=32768, cpus=8))["firewall"]
-    code, output = machines.apply(EDGE, firewall_rules=rules)
-    assert code == 0, output
+    rules_of_one(machines, machines.site.hosts[EDGE].address)
     yield machines
     machines.inside(EDGE, "docker rm -f everywhere", check=False)
     assert machines.apply(EDGE)[0] == 0
+
+
+def rules_of_one(machines: Machines, address: str) -> None:
+    """Applies what a site has whose one server has this address."""
+    groups = {**machines.site.groups, **dict.fromkeys(EVERYTHING, (EDGE,)), "platform": (EDGE,)}
+    host = replace(machines.site.hosts[EDGE], address=address)
+    outside = machines.site.outside
+    if ":" in address:
+        outside = {name: replace(each, address=six(each.address)) for name, each in outside.items()}
+    alone = replace(machines.site, groups=groups, hosts={EDGE: host}, outside=outside)
+    rules = host_plan(alone, EDGE, Machine(memory_mb=32768, cpus=8))["firewall"]
+    code, output = machines.apply(EDGE, firewall_rules=rules)
+    assert code == 0, output
+
+
+def opened(machines: Machines, source: str, address: str) -> set[int]:
+    """The ports that a machine reaches."""
+    answers = machines.probe([source], [(address, port) for port in (*machines.ports, PUBLISHED)])[source]
+    return {port for (_, port), result in answers.items() if result == "open"}
 
 
 def as_user(server: Machines, user: str, port: int) -> bool:
@@ -45,11 +60,8 @@ def as_user(server: Machines, user: str, port: int) -> bool:
 
 
 def test_the_outside_reaches_the_edge_and_no_store(server: Machines) -> None:
-    targets = [(server.addresses[EDGE], port) for port in (*server.ports, PUBLISHED)]
-    for source in ("outside1", "app1"):
-        answers = server.probe([source], targets)[source]
-        opened = {port for (_, port), result in answers.items() if result == "open"}
-        assert opened == ({80, 443} if source == "outside1" else set())
+    assert opened(server, "outside1", server.addresses[EDGE]) == {80, 443}
+    assert opened(server, "app1", server.addresses[EDGE]) == set()
 
 
 def test_what_the_outside_speaks_with_cannot_call_a_store_beside_it(server: Machines) -> None:
@@ -64,3 +76,12 @@ def test_a_container_reaches_no_store_of_its_host(server: Machines) -> None:
     for port in (*STORES, 22):
         command = f"docker exec everywhere /bin/busybox nc -w 2 {server.addresses[EDGE]} {port} </dev/null"
         assert server.inside(EDGE, f"{command} && echo open", check=False) != "open"
+
+
+def test_the_same_over_ipv6(server: Machines, dual: Machines) -> None:
+    address = six(dual.addresses[EDGE])
+    # A site of IPv4 alone is closed over the other.
+    assert opened(server, "outside1", address) == set()
+    rules_of_one(server, address)
+    assert opened(server, "outside1", address) == {80, 443}
+    assert opened(server, "app1", address) == set()
