@@ -69,7 +69,7 @@ def test_memberships_are_those_that_are_asked_for() -> None:
     made = plan_role(role, None)
     assert made is not None
     assert made.sql[1:] == ('GRANT "pg_monitor" TO "m";',)
-    held = {"password": None, "limit": -1, "login": True, "member_of": ["pg_read_all_data"]}
+    held = {"password": None, "limit": -1, "login": True, "member_of": ["pg_read_all_data"], "powers": []}
     changed = plan_role(role, held)
     assert changed is not None
     assert {"granted pg_monitor", "revoked pg_read_all_data"} <= set(changed.actions)
