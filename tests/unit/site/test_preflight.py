@@ -140,6 +140,7 @@ def test_another_order_of_values_is_refused(play: Play, ssh: Path, tmp_path: Pat
         "module_utils",
         "action_plugins",
         "filter_plugins",
+        "lookup_plugins",
         "vault_password_file",
     }
     for number, line in enumerate(lines):
