@@ -18,7 +18,7 @@ def site_directory(sources: Sequence[Path]) -> Path:
     """Return the directory of the inventory that owns the site's secrets and its certificate authority.
 
     An inventory may be laid over another (`-i base -i overlay`) and Ansible lets the last source win, so
-    what is written for the site goes to the last source that is a directory. When all sources are files,
+    what is written for the site goes to the last directory that has a vault, or the last one. When all sources are files,
     it is the directory of the last one: Ansible reads the group_vars beside a file, too.
 
     Raises:
@@ -32,7 +32,9 @@ def site_directory(sources: Sequence[Path]) -> Path:
             hint="name the site's inventory: -i inventories/<site>",
         )
     directories = [source for source in existing if source.is_dir()]
-    return directories[-1] if directories else existing[-1].parent
+    # One that is laid over a site with wishes alone owns nothing: a second authority would be made there.
+    owners = [source for source in directories if (source / _VAULT).exists()]
+    return (owners or directories or [existing[-1].parent])[-1]
 
 
 def vault_path(directory: Path) -> Path:
