@@ -18,8 +18,21 @@ def site_directory(sources: Sequence[Path]) -> Path:
     """Return the directory of the inventory that owns the site's secrets and its certificate authority.
 
     An inventory may be laid over another (`-i base -i overlay`) and Ansible lets the last source win, so
-    what is written for the site goes to the last directory that has a vault, or the last one. When all sources are files,
-    it is the directory of the last one: Ansible reads the group_vars beside a file, too.
+    it is the last directory that has a vault: one with wishes alone owns nothing, and would get a second
+    authority. Without any vault it is where a new one would be made.
+
+    Raises:
+        RackwrightError: No source exists.
+    """
+    owners = [source for source in sources if source.is_dir() and (source / _VAULT).exists()]
+    return owners[-1] if owners else new_vault_directory(sources)
+
+
+def new_vault_directory(sources: Sequence[Path]) -> Path:
+    """Return where a site's vault is made: in the last source that is a directory.
+
+    When all sources are files, it is the directory of the last one: Ansible reads the group_vars beside a
+    file, too.
 
     Raises:
         RackwrightError: No source exists.
@@ -32,9 +45,7 @@ def site_directory(sources: Sequence[Path]) -> Path:
             hint="name the site's inventory: -i inventories/<site>",
         )
     directories = [source for source in existing if source.is_dir()]
-    # One that is laid over a site with wishes alone owns nothing: a second authority would be made there.
-    owners = [source for source in directories if (source / _VAULT).exists()]
-    return (owners or directories or [existing[-1].parent])[-1]
+    return directories[-1] if directories else existing[-1].parent
 
 
 def vault_path(directory: Path) -> Path:
