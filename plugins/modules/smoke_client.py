@@ -15,6 +15,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.rackwright.edge_client import ARGUMENTS, EdgeClient, Outcome, run_step
+from ansible.module_utils.rackwright.smoke import finish
 
 DOCUMENTATION = r"""
 module: smoke_client
@@ -248,11 +249,7 @@ def main() -> None:
         entry, extra = run_step(step, client)
         done.append(entry)
         session, deltas = extra.get("session", session), extra.get("deltas", deltas)
-    failed = [f"{entry['name']}: {entry['detail']}" for entry in done if not entry["ok"]]
-    result = {"changed": False, "steps": done, "session": session, "deltas": deltas}
-    if failed:
-        module.fail_json(msg="; ".join(failed), **result)
-    module.exit_json(**result)
+    finish(module, done, session=session, deltas=deltas)
 
 
 if __name__ == "__main__":

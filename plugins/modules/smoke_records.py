@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.rackwright.smoke import finish
 
 DOCUMENTATION = r"""
 module: smoke_records
@@ -155,10 +156,7 @@ def main() -> None:
         skipped = ok is None and module.params["instances"] > 1
         told = {"name": step.__name__, "what": step.__doc__, "ok": bool(ok) or skipped, "skipped": skipped}
         done.append({**told, "detail": "another instance answered" if skipped else detail})
-    failed = [f"{entry['name']}: {entry['detail']}" for entry in done if not entry["ok"]]
-    if failed:
-        module.fail_json(msg="; ".join(failed), steps=done, changed=False)
-    module.exit_json(changed=False, steps=done)
+    finish(module, done)
 
 
 if __name__ == "__main__":

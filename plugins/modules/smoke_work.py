@@ -11,6 +11,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.rackwright.edge_client import ARGUMENTS, EdgeClient, Outcome, run_step
+from ansible.module_utils.rackwright.smoke import finish
 
 DOCUMENTATION = r"""
 module: smoke_work
@@ -146,10 +147,7 @@ def main() -> None:
             continue
         entry, extra = run_step(step, client)
         done.append({**entry, **extra})
-    failed = [f"{entry['name']}: {entry['detail']}" for entry in done if not entry["ok"]]
-    if failed:
-        module.fail_json(msg="; ".join(failed), steps=done, changed=False)
-    module.exit_json(changed=False, steps=done)
+    finish(module, done)
 
 
 if __name__ == "__main__":

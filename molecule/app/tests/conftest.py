@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from machines import SOURCES, Machines
+from telling import tell
 
 from rackwright.site.inventory import Inventory, load_inventory
 
@@ -16,6 +17,7 @@ PYTHON = "/opt/rackwright/app/current/bin/python"
 PROGRAM = "runuser -u rackwright-app -- /opt/rackwright/app/current/bin/rackwright-app"
 ASKER = Path(__file__).with_name("asker.py").read_text()
 Ask = Callable[..., list[dict[str, Any]]]
+__all__ = ["tell"]
 
 
 @pytest.fixture(scope="session")
@@ -46,18 +48,3 @@ def ask(machines: Machines, token: str) -> Ask:
         return list(json.loads(machines.inside("app1", f"{PYTHON} /run/asker.py", data=json.dumps(work))))
 
     return asked
-
-
-@pytest.fixture
-def tell(request: pytest.FixtureRequest) -> Callable[[str], None]:
-    """Writes a measured figure beside the tests' names."""
-    terminal = request.config.pluginmanager.get_plugin("terminalreporter")
-    capture = request.config.pluginmanager.get_plugin("capturemanager")
-
-    def write(text: str) -> None:
-        assert terminal is not None
-        assert capture is not None
-        with capture.global_and_fixture_disabled():
-            terminal.write_line(f"  {text}")
-
-    return write

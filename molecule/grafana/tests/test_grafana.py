@@ -5,17 +5,16 @@ A contract double of Grafana stands here unless RACKWRIGHT_GRAFANA_IMAGE names t
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import re
-import shlex
 import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from asking import answer_of
 from machines import Machines
 
 from rackwright.dashboards.boards import BOARDS
@@ -26,25 +25,6 @@ from rackwright.site.inventory import load_inventory
 PROJECT = Path(__file__).resolve().parents[3]
 SOURCES = [Path(source) for source in os.environ["RACKWRIGHT_INVENTORY"].split(":")]
 Ask = Callable[..., tuple[int, Any]]
-# Runs on the host; its standard input has the question, so that no password is an argument.
-ASK = """
-import base64, json, ssl, sys, urllib.error, urllib.request
-job = json.load(sys.stdin)
-body = None if job["body"] is None else json.dumps(job["body"]).encode()
-request = urllib.request.Request(job["url"], body)
-request.add_header("Content-Type", "application/json")
-if job["login"]:
-    token = base64.b64encode((job["login"] + ":" + job["password"]).encode()).decode()
-    request.add_header("Authorization", "Basic " + token)
-context = ssl.create_default_context(cafile="/etc/rackwright/tls/ca.pem")
-try:
-    with urllib.request.urlopen(request, timeout=30, context=context) as answer:
-        print(json.dumps([answer.status, answer.read().decode()]))
-except urllib.error.HTTPError as error:
-    print(json.dumps([error.code, error.read().decode()]))
-except OSError as error:
-    print(json.dumps([0, str(error)]))
-"""
 
 
 @pytest.fixture(scope="session")
@@ -68,11 +48,8 @@ def ask(machines: Machines, variables: Mapping[str, Any], base: str) -> Ask:
     }
 
     def asked(path: str, login: str = "admin", body: object = None, password: str = "") -> tuple[int, Any]:
-        job = {"url": f"{base}{path}", "login": login, "body": body}
-        job["password"] = password or passwords.get(login, "")
-        text = base64.b64encode(json.dumps(job).encode()).decode()
-        command = f"echo {text} | base64 -d | python3 -c {shlex.quote(ASK)}"
-        status, said = json.loads(machines.inside("ops1", command))
+        who = (login, password or passwords.get(login, ""))
+        status, said = answer_of(machines, "ops1", f"{base}{path}", who, body)
         try:
             return status, json.loads(said)
         except ValueError:

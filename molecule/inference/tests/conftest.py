@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from machines import SOURCES, Machines
+from telling import tell
 
 from rackwright.site.inventory import Inventory, load_inventory
 
@@ -16,6 +17,7 @@ ASKER = Path(__file__).with_name("asker.py").read_text()
 PORT = 8443
 Answer = dict[str, Any]
 Ask = Callable[..., list[Answer]]
+__all__ = ["tell"]
 
 
 @pytest.fixture(scope="session")
@@ -68,18 +70,3 @@ def chat(key: str, model: str) -> Callable[..., dict[str, Any]]:
         return {"path": "/v1/chat/completions", "key": key, "body": question | body}
 
     return made
-
-
-@pytest.fixture
-def tell(request: pytest.FixtureRequest) -> Callable[[str], None]:
-    """Writes a measured figure beside the tests' names."""
-    terminal = request.config.pluginmanager.get_plugin("terminalreporter")
-    capture = request.config.pluginmanager.get_plugin("capturemanager")
-
-    def write(text: str) -> None:
-        assert terminal is not None
-        assert capture is not None
-        with capture.global_and_fixture_disabled():
-            terminal.write_line(f"  {text}")
-
-    return write

@@ -2,31 +2,15 @@
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from asking import answer_of
 from machines import Machines
 
 from rackwright.site.inventory import load_inventory
 
-# Its standard input has the question, so that no password is an argument.
-ASK = """
-import base64, json, ssl, sys, urllib.error, urllib.request
-job = json.load(open('/dev/fd/0'))
-body = None if job["body"] is None else json.dumps(job["body"]).encode()
-request = urllib.request.Request(job["url"], body)
-for name, value in {"Content-Type": "application/json", **job["headers"]}.items():
-    request.add_header(name, value)
-if job["user"]:
-    token = base64.b64encode((job["user"] + ":" + job["password"]).encode()).decode()
-    request.add_header("Authorization", "Basic " + token)
-context = ssl.create_default_context(cafile="/etc/rackwright/tls/ca.pem")
-try:
-    with urllib.request.urlopen(request, timeout=30, context=context) as answer:
-        print(json.dumps([answer.status, answer.read().decode()]))
-except urllib.error.HTTPError as error:
-    print(json.dumps([error.code, error.read().decode()]))
-"""
 XSRF = {"kbn-xsrf": "test"}
 OF_KIBANA = ("kibana_system_password", "kibana_provisioner_password", "kibana_encryption_key")
 EXPORT = {"objects": [{"type": "search", "id": "rackwright-errors"}], "excludeExportDetails": True}
@@ -42,19 +26,15 @@ def passwords() -> dict[str, str]:
 
 
 def asked(
-    machines: Machines, path: str, user: str = "", password: str = "", **more: object
+    machines: Machines,
+    path: str,
+    user: str = "",
+    password: str = "",
+    body: object = None,
+    headers: Mapping[str, str] | None = None,
 ) -> tuple[int, str]:
-    machines.inside("ops1", "cat > /run/ask-kibana.py", data=ASK)
-    job = {
-        "url": f"https://{machines.addresses['ops1']}:5601{path}",
-        "user": user,
-        "password": password,
-        "body": None,
-        "headers": {},
-        **more,
-    }
-    status, text = json.loads(machines.inside("ops1", "python3 /run/ask-kibana.py", data=json.dumps(job)))
-    return int(status), str(text)
+    url = f"https://{machines.addresses['ops1']}:5601{path}"
+    return answer_of(machines, "ops1", url, (user, password), body, headers)
 
 
 def test_it_reaches_its_store_and_tells_strangers_no_more(machines: Machines) -> None:

@@ -3,38 +3,24 @@
 import json
 
 import pytest
+from asking import answer_of
 from conftest import LogStore
 from machines import Machines
 
-ASK = """
-import base64, json, ssl, sys, urllib.error, urllib.request
-url, user, secret, body = sys.argv[1], sys.argv[2], sys.stdin.read().strip(), sys.argv[3].encode()
-context = ssl.create_default_context(cafile='/etc/rackwright/tls/ca.pem')
-kind = 'POST' if body else 'GET'
-request = urllib.request.Request(url, body or None, method=kind)
-request.add_header('Content-Type', 'application/json')
-token = base64.b64encode(f'{user}:{secret}'.encode()).decode()
-if user: request.add_header('Authorization', 'Basic ' + token)
-try:
-    print(urllib.request.urlopen(request, context=context).status)
-except urllib.error.HTTPError as error:
-    print(error.code)
-"""
 
-
-def asked(machines: Machines, host: str, path: str, user: str = "", body: str = "") -> str:
-    machines.inside(host, "cat > /run/ask.py", data=ASK)
+def status_of(machines: Machines, path: str, user: str = "", body: object = None) -> int:
+    """What the store says to the shipper's host."""
     secret = json.loads(machines.inside("data1", "cat /etc/rackwright/log-shipper/secrets.json"))["password"]
     url = f"https://{machines.addresses['ops1']}:9200{path}"
-    return machines.inside(host, f"python3 /run/ask.py {url} '{user}' '{body}'", data=secret)
+    return answer_of(machines, "data1", url, (user, secret), body)[0]
 
 
 def test_the_shipper_may_add_and_nothing_else(machines: Machines) -> None:
-    assert asked(machines, "data1", "/") == "401"
-    assert asked(machines, "data1", "/", "shipper") == "200"
-    assert asked(machines, "data1", "/ai-platform-2026.01.01/_search", "shipper", "{}") == "403"
-    assert asked(machines, "data1", "/_security/user/reader", "shipper") == "403"
-    assert asked(machines, "data1", "/_ilm/policy/ai-platform", "shipper") == "403"
+    assert status_of(machines, "/") == 401
+    assert status_of(machines, "/", "shipper") == 200
+    assert status_of(machines, "/ai-platform-2026.01.01/_search", "shipper", {}) == 403
+    assert status_of(machines, "/_security/user/reader", "shipper") == 403
+    assert status_of(machines, "/_ilm/policy/ai-platform", "shipper") == 403
 
 
 def test_it_runs_as_nobody_of_importance(machines: Machines) -> None:
