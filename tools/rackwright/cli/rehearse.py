@@ -11,10 +11,10 @@ import click
 from rackwright.cli.options import inventory_option, json_option
 from rackwright.errors import RackwrightError
 from rackwright.pki.authority import Authority
+from rackwright.pki.location import pki_directory
 from rackwright.rehearsal.model import TARGETS
 from rackwright.rehearsal.report import is_genuine, markdown, write
 from rackwright.rehearsal.run import rehearse
-from rackwright.secrets.location import site_directory
 from rackwright.site.inventory import load_inventory
 from rackwright.site.paths import repository_root
 
@@ -35,7 +35,7 @@ def command(
     directory: Path | None,
 ) -> None:
     """Rehearse a failure and measure the recovery; or check a report. Production is never touched."""
-    authority = Authority(site_directory(inventory) / "pki")
+    authority = Authority(pki_directory(inventory))
     if scenario == "check":
         if directory is None:
             raise click.UsageError("name the report's directory: --report")

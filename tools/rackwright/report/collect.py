@@ -18,11 +18,11 @@ from rackwright.operations.backup import ask
 from rackwright.operations.health import ServiceHealth, health
 from rackwright.operations.measured import measured
 from rackwright.pki.authority import Authority
+from rackwright.pki.location import pki_directory
 from rackwright.rehearsal.model import TARGETS
 from rackwright.rehearsal.report import is_genuine
 from rackwright.report.model import Absent, AuditResult, Backup, Backups, Rehearsal, SiteReport
 from rackwright.report.questions import Answers, alerts, capacity, questions, trends
-from rackwright.secrets.location import site_directory
 from rackwright.site.inventory import load_inventory
 from rackwright.site.load import site_of
 from rackwright.site.paths import repository_root
@@ -55,7 +55,7 @@ def collect(inventories: Sequence[Path], days: int, note: str) -> SiteReport:
         capacity=capacity(answers, list(site.hosts)),
         backups=_backups(inventories, site),
         rehearsal=last_rehearsal(
-            repository_root() / "rehearsals", site.name, Authority(site_directory(inventories) / "pki")
+            repository_root() / "rehearsals", site.name, Authority(pki_directory(inventories))
         ),
         audit=audit_result(last(site.name)),
     )

@@ -6,8 +6,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from rackwright.errors import RackwrightError
 from rackwright.site.paths import repository_root
+from rackwright.site.sources import strongest_directory
 
 PASSWORD_FILE_VARIABLE = "RACKWRIGHT_VAULT_PASSWORD_FILE"  # noqa: S105 - the name of a variable
 _DEFAULT_PASSWORD_FILE = ".vault-password"  # noqa: S105 - the name of a file
@@ -25,27 +25,7 @@ def site_directory(sources: Sequence[Path]) -> Path:
         RackwrightError: No source exists.
     """
     owners = [source for source in sources if source.is_dir() and (source / _VAULT).exists()]
-    return owners[-1] if owners else new_vault_directory(sources)
-
-
-def new_vault_directory(sources: Sequence[Path]) -> Path:
-    """Return where a site's vault is made: in the last source that is a directory.
-
-    When all sources are files, it is the directory of the last one: Ansible reads the group_vars beside a
-    file, too.
-
-    Raises:
-        RackwrightError: No source exists.
-    """
-    existing = [source for source in sources if source.exists()]
-    if not existing:
-        named = ", ".join(str(source) for source in sources) or "none"
-        raise RackwrightError(
-            f"no inventory directory among the sources: {named}",
-            hint="name the site's inventory: -i inventories/<site>",
-        )
-    directories = [source for source in existing if source.is_dir()]
-    return directories[-1] if directories else existing[-1].parent
+    return owners[-1] if owners else strongest_directory(sources)
 
 
 def vault_path(directory: Path) -> Path:

@@ -11,7 +11,6 @@ from rackwright.pki.authority import Authority
 from rackwright.pki.location import pki_directory
 from rackwright.secrets.atomic import locked
 from rackwright.secrets.location import (
-    new_vault_directory,
     password_path,
     site_directory,
     specification_path,
@@ -19,6 +18,7 @@ from rackwright.secrets.location import (
 )
 from rackwright.secrets.specification import SecretSpecification, load_specifications, variable_name
 from rackwright.secrets.vault import Vault, create_password, read_password
+from rackwright.site.sources import strongest_directory
 
 _CA_PASSPHRASE = "ca_passphrase"  # noqa: S105 - the name of a secret
 
@@ -54,13 +54,13 @@ def initialise(sources: Sequence[Path]) -> Initialised:
     """Give a random value to every secret that the site's vault lacks; a second call changes nothing.
 
     Args:
-        sources: The inventory's sources; see `new_vault_directory` for which one gets the vault.
+        sources: The inventory's sources; see `strongest_directory` for which one gets the vault.
 
     Raises:
         RackwrightError: The vault is there but not its password, or one of the files is not sound.
     """
     specifications = load_specifications(specification_path())
-    path = vault_path(new_vault_directory(sources))
+    path = vault_path(strongest_directory(sources))
     path.parent.mkdir(parents=True, exist_ok=True)
     with locked(path.parent):
         password_file = password_path()

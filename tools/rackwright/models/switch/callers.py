@@ -11,7 +11,7 @@ from rackwright.models.switch.site import Serving, serving_of
 from rackwright.models.switch.state import ServingFile
 from rackwright.models.switch.ways import settled
 from rackwright.operations.runner import run_playbook
-from rackwright.secrets.location import site_directory
+from rackwright.site.sources import strongest_directory
 
 Say = Callable[[str], None]
 # Until no worker of the app knows the old name any more, answers that are being written included.
@@ -76,7 +76,7 @@ def finish(sources: Sequence[Path], engine: str | None, say: Say, *, callers: bo
     Raises:
         StoreError: Nothing was switched, or a host could not be brought to it.
     """
-    serving, file = serving_of(sources, engine), ServingFile(site_directory(sources))
+    serving, file = serving_of(sources, engine), ServingFile(strongest_directory(sources))
     if file.previous(serving.way.engine) is None:
         raise StoreError("nothing was switched", hint="`rackwright models switch MODEL` does")
     if callers:

@@ -20,7 +20,7 @@ from rackwright.models.switch.target import Target, standing, target_of
 from rackwright.models.switch.ways import Value, replaced, settled, where_of
 from rackwright.models.switch.ways import served as served_entry
 from rackwright.operations.runner import Run, run_playbook
-from rackwright.secrets.location import site_directory
+from rackwright.site.sources import strongest_directory
 
 PLAYBOOK = "playbooks/switch_model.yml"
 WANTED = "models_wanted"
@@ -60,7 +60,7 @@ def rollback(sources: Sequence[Path], engine: str | None, wish: Wish, say: Say) 
         RackwrightError: Nothing was switched, or it cannot be loaded; what is served now serves on.
     """
     serving = serving_of(sources, engine)
-    file = ServingFile(site_directory(sources))
+    file = ServingFile(strongest_directory(sources))
     previous = file.previous(serving.way.engine)
     if previous is None:
         raise StoreError(
@@ -84,7 +84,7 @@ def _move(
     refused = problem(rooms, stop_first=wish.stop_first)
     if refused is not None:
         raise StoreError(refused[0], hint=refused[1])
-    file = ServingFile(site_directory(sources))
+    file = ServingFile(strongest_directory(sources))
     before = {key: item for key, item in old.entry.items() if key not in _PASSING}
     values = file.with_previous(Previous(way.engine, before, old.build, _now())) | {
         way.variable: after,
