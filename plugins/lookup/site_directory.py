@@ -37,15 +37,16 @@ _raw: {description: Absolute paths., type: list, elements: path}
 class LookupModule(LookupBase):  # type: ignore[misc]  # Ansible ships no types
     """What Ansible asks for the lookup of this file."""
 
-    def run(self, terms: list[str], variables: dict[str, Any] | None = None, **_: Any) -> list[str]:  # noqa: ANN401, ARG002 - as Ansible calls it
+    def run(self, terms: list[str], variables: dict[str, Any] | None = None, **_: Any) -> list[str]:  # noqa: ANN401 - as Ansible calls it
         """Return the paths.
 
         Args:
             terms: Parts below the directory.
-            variables: The host's; none is needed.
+            variables: The host's; the sources are among them where no command line of Ansible's names any.
         """
+        named = context.CLIARGS.get("inventory") or (variables or {}).get("ansible_inventory_sources") or ()
         try:
-            directory = site_directory([Path(source) for source in context.CLIARGS.get("inventory") or ()])
+            directory = site_directory([Path(source) for source in named])
         except RackwrightError as error:
             raise AnsibleLookupError(f"site_directory: {error}") from error
         return [str(directory.absolute() / term) for term in terms or ["."]]

@@ -30,3 +30,12 @@ def test_without_an_inventory_it_says_what_to_write(load: Value, monkeypatch: py
     monkeypatch.setattr(code, "context", SimpleNamespace(CLIARGS={"inventory": ["/nowhere"]}))
     with pytest.raises(AnsibleLookupError, match="-i inventories/<site>"):
         code.LookupModule().run([])
+
+
+def test_where_the_toolkit_reads_an_inventory_itself_its_sources_count(
+    tmp_path: Path, load: Value, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = load("lookup", "site_directory")
+    monkeypatch.setattr(code, "context", SimpleNamespace(CLIARGS={}))
+    sources = {"ansible_inventory_sources": [str(tmp_path)]}
+    assert code.LookupModule().run(["dashboards"], sources) == [f"{tmp_path}/dashboards"]
