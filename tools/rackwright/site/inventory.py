@@ -177,7 +177,7 @@ def load_inventory(sources: Sequence[Path], vault_secrets: AnsibleObject = None)
         hosts = {}
         for host in manager.get_hosts("all", ignore_limits=True, ignore_restrictions=True):
             raw = variables.get_vars(host=host, include_hostvars=False, _hosts=names, _hosts_all=names)
-            # Ansible documents this name and a command line fills it; here no command line of Ansible's was read.
+            # A documented name, which is empty where no command line of Ansible's was read.
             raw["ansible_inventory_sources"] = [str(path) for path in paths]
             templar = Templar(loader=loader, variables=raw)
             member_of = tuple(str(group.name) for group in host.get_groups())
