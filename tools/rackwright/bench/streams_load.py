@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import resource
 import shutil
 import ssl
 import subprocess
@@ -223,6 +224,18 @@ async def _answered(reader: asyncio.StreamReader) -> None:
         raise OSError(f"{status} {(await reader.read(1000)).decode(errors='replace')[-300:]}")
 
 
+def let_open_files() -> None:
+    """Lets this process and the instance have as many files open as the app's unit may: two for each stream.
+
+    A sitting starts with 1024 of them, and a container may not have as many as the unit asks for.
+    """
+    command = ["systemctl", "show", "--property=LimitNOFILE", "--value", "rackwright-app.service"]
+    asked = int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    limit = asked if most == resource.RLIM_INFINITY else min(asked, most)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+
+
 async def ready(host: str, instance: subprocess.Popen[bytes]) -> None:
     """Waits until the instance serves."""
     context = ssl.create_default_context(cafile=CA)
@@ -242,6 +255,7 @@ async def ready(host: str, instance: subprocess.Popen[bytes]) -> None:
 async def main() -> None:
     """Does the work."""
     work: Work = json.load(sys.stdin)
+    let_open_files()
     settings = load_settings()
     host = settings.api.host
     directory = Path(tempfile.mkdtemp(dir="/run", prefix="streams."))
