@@ -180,7 +180,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
 def test_targets_of_a_cluster(repository: Repository) -> None:
     (latest,) = plan.plan(repository, repository.stores, "latest", {})
     assert (latest["type"], latest["set"]) == ("latest", BACKUP.label)
-    assert latest["log_end"] == "000000010000000000000006"
+    assert (latest["log_end"], latest["stopped"]) == ("000000010000000000000006", BACKUP.stopped)
     (moment,) = plan.plan(repository, repository.stores, "time:1970-01-01T01:00:00+00:00", {})
     assert (moment["type"], moment["target"]) == ("time", "1970-01-01 01:00:00.000000+00")
     point = {

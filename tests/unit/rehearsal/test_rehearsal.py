@@ -2,7 +2,9 @@
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -10,7 +12,7 @@ from rackwright.errors import RackwrightError
 from rackwright.pki.authority import Authority
 from rackwright.rehearsal.model import TARGETS, Phase, Report
 from rackwright.rehearsal.report import is_genuine, markdown, page, span, write
-from rackwright.rehearsal.run import AFTER, BEFORE, place_of
+from rackwright.rehearsal.run import AFTER, BEFORE, _found, place_of
 from rackwright.site.inventory import Inventory, load_inventory
 from rackwright.site.paths import repository_root
 
@@ -90,6 +92,38 @@ def test_a_missed_target_is_missed(changes: dict[str, object]) -> None:
     missed = replace(REPORT, **changes)  # type: ignore[arg-type]
     assert not missed.met
     assert "missed" in markdown(missed)
+
+
+NOTED = {"store": "data1/postgresql", "stopped": 1_000, "log_end": "000000010000000000000007"}
+
+
+@pytest.mark.parametrize(
+    ("last", "lost"),
+    [
+        ("1970-01-01 00:17:30.5+00", 49.5),
+        # A failure right after a backup: no transaction follows it, or only what the backup has anyway.
+        ("", 100),
+        ("1970-01-01 00:16:30+00", 100),
+    ],
+)
+@pytest.mark.parametrize(("replayed", "whole"), [("07", True), ("06", False)])
+def test_the_last_write_is_the_logs_or_the_backups(
+    last: str, lost: float, replayed: str, whole: bool
+) -> None:
+    told = {
+        "last_transaction": last,
+        "replayed": f"0000000100000000000000{replayed}",
+        "rows": 5,
+        "seconds": {"copy": 1},
+    }
+    result = {"results": [{"stdout": json.dumps(told), "item": NOTED}]}
+    run = SimpleNamespace(
+        recap=SimpleNamespace(results=[SimpleNamespace(task="Restore the cluster", result=result)])
+    )
+    found = _found(run, "database", datetime.fromtimestamp(1_100, UTC), [NOTED])  # type: ignore[arg-type]
+    assert found["rpo"] == lost
+    assert ("problem" in found) is not whole
+    assert found["facts"]["data1/postgresql"].startswith("5 rows; the log to 000000010000000000000007")
 
 
 def test_a_changed_report_is_no_longer_genuine(tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ CPUS = 2
 DATABASE = "bench"
 BACKUP_AIM, RESTORE_AIM = 3.0, 4.0
 SECONDS = 3600.0
+WAITING = "SELECT count(*) FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready'"
 
 
 @dataclass(frozen=True)
@@ -125,10 +126,8 @@ def _fill(source: Cluster, size_mb: int) -> int:
         source.ask(statement, DATABASE)
     part = 0
     while (size := int(source.ask(f"SELECT pg_database_size('{DATABASE}')"))) < size_mb << 20:
-        for statement in backup_data.PART:
-            source.run(
-                "psql", *source.reach, "-XAtqc", statement.format(part=part), DATABASE, seconds=SECONDS
-            )
+        for statement in backup_data.statements(part):
+            source.run("psql", *source.reach, "-XAtqc", statement, DATABASE, seconds=SECONDS)
         part += 1
     for statement in backup_data.LAST:
         source.run("psql", *source.reach, "-XAtqc", statement, DATABASE, seconds=SECONDS)
@@ -154,7 +153,7 @@ class _Measurement:
             with board.step(name) as step:
                 for number in range(rounds):
                     for side, way in ways if number % 2 == 0 else ways[::-1]:
-                        self._source.ask("CHECKPOINT")
+                        self._settle()
                         found.setdefault(f"{name} {side}", []).append(way())
                     told = (f"{side} {found[f'{name} {side}'][-1]:.1f} s" for side, _ in ways)
                     step.say(", ".join(told))
@@ -174,10 +173,19 @@ class _Measurement:
             )
         ]
 
+    def _settle(self) -> None:
+        """Have what was written before a sample on the disk, and its log in the repository."""
+        self._source.ask("CHECKPOINT")
+        ends = time.monotonic() + SECONDS
+        while self._source.ask(WAITING) != "0":
+            if time.monotonic() > ends:
+                raise RackwrightError("void: the log of what was filled in is not archived")
+            time.sleep(0.5)
+
     def _notes(self) -> tuple[str, ...]:
         """Time a day's backup, of one row of a hundred, and say what each way takes of the disk."""
         self._source.ask(backup_data.DAY, DATABASE)
-        self._source.ask("CHECKPOINT")
+        self._settle()
         incremental = _timed(lambda: self._repository.run("backup", "--type=incr"))
         dump, full = self._dump.stat().st_size >> 20, self._repository.size_of_full() >> 20
         return (

@@ -206,24 +206,35 @@ def _found(run: Run, scenario: str, failed_at: datetime, held: Sequence[Mapping[
     ]
     facts: dict[str, str] = {}
     found: dict[str, Any] = {"facts": facts}
-    archived = {str(entry["store"]): str(entry["log_end"]) for entry in held if entry.get("log_end")}
+    noted = {str(entry["store"]): entry for entry in held}
     for item in items:
         told, name = json.loads(str(item["stdout"])), str(item["item"]["store"])
         if "last_transaction" in told:
-            last = datetime.fromisoformat(_whole_zone(told["last_transaction"]))
+            last, archived = _last_write(told, noted[name]), str(noted[name]["log_end"])
             found |= {"last": last.isoformat(timespec="seconds"), "rpo": (failed_at - last).total_seconds()}
-            facts[name] = f"{told['rows']} rows; the log to {archived[name]}; " + ", ".join(
+            facts[name] = f"{told['rows']} rows; the log to {archived}; " + ", ".join(
                 f"{phase} {seconds:.0f} s" for phase, seconds in told["seconds"].items()
             )
-            if number(told["replayed"]) < number(archived[name]):
+            if number(told["replayed"]) < number(archived):
                 found["problem"] = (
-                    f"{name}: the log came to {told['replayed'][8:]}, archived was {archived[name][8:]}"
+                    f"{name}: the log came to {told['replayed'][8:]}, archived was {archived[8:]}"
                 )
         else:
             facts[name] = ", ".join(
                 f"{key} {value}" for key, value in told.items() if key not in {"kind", "aside"}
             )
     return found
+
+
+def _last_write(told: Mapping[str, Any], noted: Mapping[str, Any]) -> datetime:
+    """Return up to when all that was written is there.
+
+    That is the last transaction of the log, or the end of the backup, which holds everything before it: a
+    failure right after a backup leaves a log in which no transaction follows.
+    """
+    ended = datetime.fromtimestamp(noted["stopped"], UTC)
+    stamp = str(told["last_transaction"])
+    return max(ended, datetime.fromisoformat(_whole_zone(stamp))) if stamp else ended
 
 
 def _whole_zone(stamp: str) -> str:

@@ -128,8 +128,14 @@ def _cluster(
             f"the log of {store.name} has a hole: segment {missing} after {chosen.label} is missing",
             _around(held, missing),
         )
-    newest = max(log.segments, default="")
-    return {**entry, "set": chosen.label, "size": chosen.size, "version": chosen.version, "log_end": newest}
+    return {
+        **entry,
+        "set": chosen.label,
+        "stopped": chosen.stopped,
+        "size": chosen.size,
+        "version": chosen.version,
+        "log_end": max(log.segments, default=""),
+    }
 
 
 def _of_label(store: Store, held: list[wal.Backup], label: str) -> wal.Backup:
