@@ -29,7 +29,7 @@ def rackwright(*words: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="session", autouse=True)
 def kept() -> None:
-    """A backup, and the firewall's word on the bare machine."""
+    """A backup to rehearse with."""
     done = rackwright("backup", *ARGUMENTS)
     assert done.returncode == 0, done.stderr
 
