@@ -225,10 +225,7 @@ async def _answered(reader: asyncio.StreamReader) -> None:
 
 
 def let_open_files() -> None:
-    """Lets this process and the instance have as many files open as the app's unit may: two for each stream.
-
-    A sitting starts with 1024 of them, and a container may not have as many as the unit asks for.
-    """
+    """Lets this process and the instance open as many files as the app's unit, or as a container may."""
     command = ["systemctl", "show", "--property=LimitNOFILE", "--value", "rackwright-app.service"]
     asked = int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
