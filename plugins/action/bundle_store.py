@@ -26,7 +26,7 @@ display = Display()
 
 
 class ActionModule(ResidentModules):
-    """Checks whose bundle it is, asks the host what it lacks, and sends that."""
+    """Checks whose bundle it is, names its files here, asks the host what it lacks, and sends that."""
 
     TRANSFERS_FILES = False
     _supports_check_mode = True
@@ -47,8 +47,15 @@ class ActionModule(ResidentModules):
         directory = Path(str(arguments.pop("bundle", "")))
         try:
             manifest = trusted_manifest(directory, str(arguments.pop("signer", "")))
+            # The control node takes wheels and models by them; touches no host, so in check mode as well.
+            Store(directory).name(manifest)
         except RackwrightError as error:
             raise AnsibleActionFail(f"bundle_store: {error}") from error
+        except OSError as error:
+            raise AnsibleActionFail(
+                f"bundle_store: bundle_directory is {str(directory)!r}: the names of its files cannot be "
+                f"made there ({error.strerror}); have it on a disk that can be written to"
+            ) from error
         arguments = {key: value for key, value in arguments.items() if value != ""} | payload(
             directory, manifest
         )

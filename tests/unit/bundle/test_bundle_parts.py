@@ -88,17 +88,52 @@ def test_what_no_manifest_names_is_unwanted(make: Make, tmp_path: Path) -> None:
     assert gone.read_bytes() == b"b" * 30_000
 
 
-def test_the_tree_has_every_name(make: Make, tmp_path: Path) -> None:
+def names(root: Path) -> dict[str, bytes]:
+    """What stands under each name of a bundle."""
+    tree = root / "tree"
+    return {str(path.relative_to(tree)): path.read_bytes() for path in tree.rglob("*") if path.is_file()}
+
+
+def contents(files: dict[str, tuple[str, bytes]]) -> dict[str, bytes]:
+    return {path: content for path, (_, content) in files.items()}
+
+
+def test_a_bundle_that_is_joined_has_every_name(make: Make, tmp_path: Path) -> None:
+    """The control node takes wheels and models by them."""
+    old, _ = make(tmp_path / "old", OLD), make(tmp_path / "new", NEW)
+    site = tmp_path / "site"
+    parts.join(parts.split(tmp_path / "old", tmp_path / "media", 40_000, silent), site, silent)
+    assert names(site) == contents(OLD)
+    parts.difference(old, tmp_path / "new", tmp_path / "diff", silent)
+    parts.join([site, tmp_path / "diff"], site, silent)
+    assert names(site) == contents(NEW)
+
+
+@pytest.mark.parametrize("links", [True, False], ids=["links", "copies"])
+def test_a_name_stands_for_its_content_and_nothing_else(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
+    """Contents are what is checked: what a medium brought along under a name counts for nothing."""
     made = make(tmp_path / "b", NEW)
-    store = Store(tmp_path / "b")
-    for _ in range(2):
-        store.link_tree(made, tmp_path / "b/tree")
-        found = {
-            str(path.relative_to(tmp_path / "b/tree"))
-            for path in (tmp_path / "b/tree").rglob("*")
-            if path.is_file()
-        }
-        assert found == set(NEW)
+    store, tree = Store(tmp_path / "b"), tmp_path / "b/tree"
+    if not links:
+
+        def refused(*_: object) -> None:
+            raise OSError
+
+        monkeypatch.setattr("os.link", refused)
+    store.name(made)
+    before = tree.stat().st_ino
+    store.name(made)
+    assert tree.stat().st_ino == before, "made anew for nothing"
+    (tree / "files/a").unlink()
+    (tree / "files/a").write_bytes(b"A" * 70_000)
+    store.name(made)
+    assert names(tmp_path / "b") == contents(NEW)
+    (tree / "files/more").write_bytes(b"x")
+    (tree / "files/b").unlink()
+    store.name(made)
+    assert names(tmp_path / "b") == contents(NEW)
 
 
 def test_a_machine_without_the_toolkit_joins_parts_as_well(make: Make, key: str, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
 import subprocess
 import sys
@@ -164,3 +165,27 @@ def test_the_control_nodes_script_judges_alike(
     assert "apt/pool/debian/n/nginx_1_amd64.deb: another content" in bad.stderr
     assert "nothing was changed" in bad.stderr
     assert not (root / "tree").exists()
+
+
+def test_the_control_nodes_script_takes_nothing_by_a_name_that_came_along(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Contents are what it checks: a wheel that a medium has under a name of its own is not among them."""
+    root = tmp_path / "b"
+    made = make(root)
+    script = Path(toolkit.__file__).parent / "files" / f"{toolkit.SETUP}.py"
+    given = importlib.util.spec_from_file_location("setup_control_node", script)
+    assert given is not None
+    assert given.loader is not None
+    setup = importlib.util.module_from_spec(given)
+    given.loader.exec_module(setup)
+    monkeypatch.setattr(setup, "HERE", root)
+    (root / "tree/files").mkdir(parents=True)
+    (root / "tree/files/one").write_bytes(b"the sane")
+    (root / "tree/files/three").write_bytes(b"more")
+    tree = setup.link_tree([{"path": each.path, "sha256": each.sha256} for each in made.entries])
+    assert (tree / "files/one").read_bytes() == b"the same"
+    assert not (tree / "files/three").exists()
+    assert {each.path for each in made.entries} | {"apt/debian-13/amd64/Release.gpg"} == {
+        str(path.relative_to(tree)) for path in tree.rglob("*") if path.is_file()
+    }

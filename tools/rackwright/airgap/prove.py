@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rackwright.errors import RackwrightError
-from rackwright.operations.runner import Run, run_playbook
+from rackwright.operations.runner import EventHandler, Run, run_playbook
 from rackwright.site.inventory import load_inventory
 
 PROOF = "playbooks/airgap_proof.yml"
@@ -96,19 +96,20 @@ class Proof:
         return self.successful and not self.missing and bool(self.hosts) and self.packets == 0
 
 
-def prove(inventories: Sequence[Path], idle_seconds: int) -> Proof:
+def prove(inventories: Sequence[Path], idle_seconds: int, *, on_event: EventHandler | None = None) -> Proof:
     """Install the site, use it, leave it alone, and count meanwhile.
 
     Args:
         inventories: Inventory sources.
         idle_seconds: How long it is left alone.
+        on_event: Called with every event of the run, which takes an hour and more.
 
     Raises:
         RackwrightError: The run was refused before a host was asked.
     """
     stages = ("bundle onto the mirror", "installation", "smoke tests", f"{idle_seconds} s without a question")
     arguments = ["-e", f"airgap_idle_seconds={idle_seconds}"]
-    return _proof(PROOF, inventories, arguments, idle_seconds, stages)
+    return _proof(PROOF, inventories, arguments, idle_seconds, stages, on_event)
 
 
 def read(inventories: Sequence[Path]) -> Proof:
@@ -139,12 +140,13 @@ def _proof(
     arguments: list[str],
     idle_seconds: int,
     stages: tuple[str, ...],
+    on_event: EventHandler | None = None,
 ) -> Proof:
     inventory = load_inventory(inventories)
     variables = inventory.site_variables()
     source = str(variables["source_profile"])
     begun = datetime.now(UTC)
-    run = run_playbook(playbook, inventories, arguments=arguments)
+    run = run_playbook(playbook, inventories, on_event=on_event, arguments=arguments)
     counts = counts_of(run)
     if not counts:
         _refuse(run)

@@ -117,6 +117,7 @@ def join(sources: Sequence[Path], out: Path, report: Callable[[int], None]) -> M
         )
     copy_lists(sources[-1], out)
     shutil.rmtree(out / "partial", ignore_errors=True)
+    store.name(wanted)
     return wanted
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from rackwright.bundle.manifest import BundleError, Entry, Manifest
+from rackwright.bundle.stamps import Stamps
 
 BLOCK = 1 << 20
 
@@ -100,12 +101,29 @@ class Store:
         draft.replace(tree)
 
     def name(self, manifest: Manifest) -> None:
-        """Have the tree of names of this manifest beside the contents; it is made where it is another's."""
-        tree, made = self.root / "tree", self.root / ".tree-of"
-        if tree.is_dir() and made.is_file() and made.read_text(encoding="ascii") == manifest.digest:
-            return
-        self.link_tree(manifest, tree)
-        made.write_text(manifest.digest, encoding="ascii")
+        """Have the tree of names of this manifest beside the contents.
+
+        Contents are what is checked, so nothing else may stand under a name: a copy of its own that a medium
+        brought along, a name too many or too few, and the tree is made anew.
+
+        Raises:
+            OSError: It cannot be written there.
+        """
+        tree, copies = self.root / "tree", Stamps(self.root / "tree")
+        named = {entry.path: entry for entry in manifest.entries}
+        there = {str(path.relative_to(tree)) for path in tree.rglob("*") if not path.is_dir()}
+        if there != set(named) or not all(self._stands(entry, tree, copies) for entry in named.values()):
+            self.link_tree(manifest, tree)
+            for entry in named.values():
+                if not (tree / entry.path).samefile(self.path(entry.sha256)):
+                    copies.remember(tree / entry.path, entry.path)
+        copies.keep()
+
+    def _stands(self, entry: Entry, tree: Path, copies: Stamps) -> bool:
+        """Tell whether a name is its content: a link to it, or the copy that was made here."""
+        name, content = tree / entry.path, self.path(entry.sha256)
+        linked = name.is_file() and content.is_file() and name.samefile(content)
+        return linked or copies.holds(name, entry.path)
 
     def _link(self, entry: Entry, name: Path) -> None:
         content = self.path(entry.sha256)

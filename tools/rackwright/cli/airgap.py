@@ -33,10 +33,25 @@ def airgap() -> None:
     "--idle", type=click.IntRange(0), default=3600, show_default=True, help="Seconds without a question."
 )
 def prove_command(inventory: tuple[Path, ...], as_json: bool, report: Path | None, idle: int) -> None:
-    """Install the site, use it, leave it alone; exit status 1 when anything wanted to leave."""
-    from rackwright.airgap.prove import prove  # noqa: PLC0415 - slow to import
+    """Install the site, use it, leave it alone; exit status 1 when anything wanted to leave.
 
-    _tell(prove(inventory, idle), report, as_json=as_json)
+    Hosts count on when this is cut, or when it has ended: `airgap read` tells what they have counted since.
+    """
+    from rich.console import Console  # noqa: PLC0415 - slow to import
+
+    from rackwright.airgap.prove import PROOF, prove  # noqa: PLC0415
+    from rackwright.operations.progress import RunProgress  # noqa: PLC0415
+    from rackwright.operations.runner import expected_seconds, expected_tasks  # noqa: PLC0415
+
+    progress = RunProgress(
+        Console(stderr=True, highlight=False),
+        PROOF,
+        expected_tasks=expected_tasks(PROOF),
+        expected_seconds=expected_seconds(PROOF),
+    )
+    with progress:
+        proof = prove(inventory, idle, on_event=progress.on_event)
+    _tell(proof, report, as_json=as_json)
 
 
 @airgap.command("start")

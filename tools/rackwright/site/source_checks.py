@@ -76,7 +76,6 @@ def bundle_findings(inventory: Inventory, get: Get) -> Iterator[Finding]:
         rule = "a site that lives from a bundle has no way out, and a proxy would be one"
         yield Finding("package_proxy", short(get("package_proxy")), rule, 'write package_proxy: ""')
     # Imported here: a site that lives from elsewhere pays nothing for it.
-    from rackwright.bundle.store import Store  # noqa: PLC0415
     from rackwright.bundle.verify import verify  # noqa: PLC0415
 
     directory, signer = str(get("bundle_directory") or ""), str(get("bundle_signer") or "")
@@ -92,13 +91,6 @@ def bundle_findings(inventory: Inventory, get: Get) -> Iterator[Finding]:
     for damage in damages[:_TOLD]:
         hint = "copy the bundle again, or build it again; `rackwright bundle verify` names all"
         yield Finding("bundle_directory", damage.path, damage.what, hint, directory)
-    if not damages:
-        # The control node takes wheels and models by their names; a bundle that was joined has none yet.
-        try:
-            Store(Path(directory)).name(manifest)
-        except OSError as error:
-            rule = f"the names of its files cannot be made there: {error.strerror}"
-            yield Finding("bundle_directory", directory, rule, "have it on a disk that can be written to")
     systems = get("bundle_systems") or []
     for system in systems if isinstance(systems, list) else []:
         if system not in manifest.systems:

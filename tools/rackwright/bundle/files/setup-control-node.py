@@ -128,18 +128,21 @@ def join(target: Path, parts: list[Path]) -> None:
 
 
 def link_tree(files: list[dict[str, Any]]) -> Path:
-    """Give the contents their names, below `tree`."""
+    """Give the contents their names, below `tree`: anew, since what was checked are the contents."""
     tree = HERE / "tree"
+    try:
+        shutil.rmtree(tree, ignore_errors=True)
+        tree.mkdir()
+    except OSError as error:
+        fail(f"{tree} cannot be made anew ({error.strerror}): copy the bundle to a writable disk")
     for file in files:
         name = tree / file["path"]
         name.parent.mkdir(parents=True, exist_ok=True)
         content = HERE / "objects" / file["sha256"][:2] / file["sha256"]
-        if not name.exists() or name.stat().st_size != file["size"]:
-            name.unlink(missing_ok=True)
-            try:
-                os.link(content, name)
-            except OSError:
-                shutil.copyfile(content, name)
+        try:
+            os.link(content, name)
+        except OSError:
+            shutil.copyfile(content, name)
     for file in files:
         signature = HERE / "signatures" / f"{file['path'].replace('/', '_')}.asc"
         if signature.is_file():
