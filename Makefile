@@ -29,9 +29,11 @@ packages: ## install the Debian packages that the control node lacks
 
 venv: $(VENV)/.complete ## make the virtual environment from the lock file
 
-# The app's own lock is constrained by ours, so both fit into one environment.
+# The app's own lock is constrained by ours, so both fit into one environment. One that an interrupted run left
+# half-made is made anew.
 $(VENV)/.complete: requirements.lock app/requirements.lock pyproject.toml app/pyproject.toml | packages
-	python3 -m venv $(VENV)
+	python3 -m venv $(if $(wildcard $@),,--clear) $(VENV)
+	rm -f $@
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock -r app/requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e . -e app
 	touch $@
