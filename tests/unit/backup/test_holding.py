@@ -1,8 +1,11 @@
 """What is sent is held apart; what was given up is remembered; whatever goes wrong is one line."""
 
 import io
+import os
 import sys
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,6 +44,33 @@ def test_what_is_replaced_after_the_moment_is_sent_as_it_was(tmp_path: Path) -> 
     assert {(into / name).read_text() for name in manifest["files"]} == {"before"}
     assert (into / prefix / "objects/link").readlink() == Path("a")
     assert not list(tmp_path.rglob(f"{files.ASIDE}*"))
+
+
+def test_a_directory_that_goes_while_it_is_held_fails_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An object store removes a directory with its last object, at any moment."""
+    objects = tmp_path / "objects"
+    for name in ("gone", "kept"):
+        (objects / name).mkdir(parents=True)
+        (objects / name / "a").write_text(name)
+    scandir = os.scandir
+
+    def listed(place: Path | str | int) -> Any:  # noqa: ANN401 - as it is
+        if not isinstance(place, int) and Path(place) == objects:
+            entries = list(scandir(place))
+            (objects / "gone/a").unlink()
+            (objects / "gone").rmdir()
+            return nullcontext(iter(entries))
+        return scandir(place)
+
+    monkeypatch.setattr(os, "scandir", listed)
+    out = io.BytesIO()
+    files.send(store(objects), out, lambda: None)
+    into = tmp_path / "into"
+    into.mkdir()
+    manifest = archive.receive(io.BytesIO(out.getvalue()), into)
+    assert [Path(name).parent.name for name in manifest["files"]] == ["kept"]
 
 
 def test_a_restored_directory_is_the_one_that_others_have_mounted(

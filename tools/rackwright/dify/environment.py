@@ -61,6 +61,8 @@ def _storage(options: Options) -> Told:
             "S3_REGION": store.region,
             "S3_ADDRESS_STYLE": store.address_style,
             "S3_USE_AWS_MANAGED_IAM": "false",
+            # Its client would send a checksum behind the object, which others than Amazon may refuse.
+            "AWS_REQUEST_CHECKSUM_CALCULATION": "when_required",
         },
         {"S3_ACCESS_KEY": store.access_key, "S3_SECRET_KEY": store.secret_key},
     )

@@ -76,23 +76,23 @@ def _second_names(path: Path) -> Iterator[Path]:
 
 
 def _link_tree(source: Path, target: Path) -> None:
+    owner = source.stat()
     target.mkdir()
+    os.chown(target, owner.st_uid, owner.st_gid)
     shutil.copystat(source, target)
+    # What was deleted since it was listed is not there now either; whoever empties a directory may remove it.
     with os.scandir(source) as entries:
         for entry in entries:
             if entry.name.startswith(ASIDE):
                 continue
             beside = target / entry.name
-            if entry.is_symlink():
-                beside.symlink_to(Path(entry.path).readlink())
-            elif entry.is_dir():
-                _link_tree(Path(entry.path), beside)
-            elif entry.is_file():
-                # Deleted since it was listed: it is not there now either.
-                with suppress(FileNotFoundError):
+            with suppress(FileNotFoundError):
+                if entry.is_symlink():
+                    beside.symlink_to(Path(entry.path).readlink())
+                elif entry.is_dir():
+                    _link_tree(Path(entry.path), beside)
+                elif entry.is_file():
                     beside.hardlink_to(entry.path)
-    owner = source.stat()
-    os.chown(target, owner.st_uid, owner.st_gid)
 
 
 def receive(store: dict[str, Any], source: IO[bytes]) -> dict[str, Any]:
