@@ -247,12 +247,18 @@ def test_two_inits_at_once_draw_each_value_once(site: Path) -> None:
         "print(store.initialise([Path(sys.argv[1])]).added)\n"
     )
     both = [
-        subprocess.Popen([sys.executable, "-c", program, str(site)], stdout=subprocess.PIPE, text=True)
+        subprocess.Popen(
+            [sys.executable, "-c", program, str(site)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
         for _ in range(2)
     ]
-    answers = sorted(process.communicate()[0].strip() for process in both)
+    told = [(*process.communicate(), process.returncode) for process in both]
 
-    assert answers == ["('first', 'second')", "()"]
+    assert [code for *_, code in told] == [0, 0], told
+    assert sorted(answer.strip() for answer, *_ in told) == ["('first', 'second')", "()"]
 
 
 @pytest.mark.parametrize(
