@@ -84,12 +84,14 @@ class Watched:
         return [Heard(entry["at"], entry["status"], entry["labels"]) for entry in entries]
 
     def wait_for(self, status: str, since: float, seconds: float, **labels: str) -> Heard:
-        """Waits until an alert with these labels has reached the webhook after a moment."""
+        """Waits until an alert with these labels has reached the webhook after a moment; says how long it took."""
         end = time.time() + seconds
         while True:
             for entry in self.heard():
                 told = entry.labels
                 if entry.status == status and entry.at >= since and labels.items() <= told.items():
+                    if since:
+                        tell(f"{told['alertname']}: {status} after {entry.at - since:.0f} s")
                     return entry
             assert time.time() < end, f"{labels}: not {status} within {seconds:g} s; {self.pending()}"
             time.sleep(2)
@@ -127,13 +129,10 @@ class Watched:
         since = time.time()
         try:
             self.machines.inside(machine, broken)
-            told = self.wait_for("firing", since, seconds, **labels)
-            tell(f"{labels['alertname']}: told after {told.at - since:.0f} s")
+            self.wait_for("firing", since, seconds, **labels)
         finally:
             self.machines.inside(machine, mended)
-        mended_at = time.time()
-        over = self.wait_for("resolved", mended_at, seconds, **labels)
-        tell(f"{labels['alertname']}: over after {over.at - mended_at:.0f} s")
+        self.wait_for("resolved", time.time(), seconds, **labels)
 
 
 def tell(text: str) -> None:
