@@ -84,7 +84,7 @@ class Watched:
         return [Heard(entry["at"], entry["status"], entry["labels"]) for entry in entries]
 
     def wait_for(self, status: str, since: float, seconds: float, **labels: str) -> Heard:
-        """Waits until an alert with these labels has reached the webhook after a moment; says how long it took."""
+        """Waits until an alert with these labels has reached the webhook; says how long it took."""
         end = time.time() + seconds
         while True:
             for entry in self.heard():
