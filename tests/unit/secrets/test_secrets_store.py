@@ -11,6 +11,7 @@ from ansible.parsing.vault import VaultLib, VaultSecret
 
 from rackwright.errors import RackwrightError
 from rackwright.secrets import atomic, store
+from rackwright.secrets.atomic import write_once
 from rackwright.secrets.location import password_path, site_directory, vault_path
 from rackwright.secrets.vault import Vault, read_password
 
@@ -278,3 +279,22 @@ def test_an_unsound_list_of_secrets_is_refused(site: Path, text: str, complaint:
     with pytest.raises(RackwrightError, match=complaint):
         store.initialise([site])
     assert not vault_path(site).exists()
+
+
+def test_a_file_that_is_made_once_is_whole_or_absent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "password"
+
+    def full(_: int) -> None:
+        raise OSError("no space left")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("rackwright.secrets.atomic.os.fsync", full)
+        with pytest.raises(OSError, match="no space"):
+            write_once(path, b"first", 0o600)
+    assert list(tmp_path.iterdir()) == []
+
+    write_once(path, b"first", 0o600)
+    with pytest.raises(FileExistsError):
+        write_once(path, b"second", 0o600)
+    assert (path.read_bytes(), path.stat().st_mode & 0o777) == (b"first", 0o600)
+    assert list(tmp_path.iterdir()) == [path]

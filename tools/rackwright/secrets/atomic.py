@@ -13,8 +13,6 @@ from pathlib import Path
 def write_atomically(path: Path, data: bytes, mode: int) -> None:
     """Replace `path` by `data` so that a crash at any moment leaves the whole old or the whole new file.
 
-    The temporary file starts with a dot: Ansible would otherwise read one that a crash left in group_vars.
-
     Args:
         path: The file; its directory must exist.
         data: The new content.
@@ -23,19 +21,45 @@ def write_atomically(path: Path, data: bytes, mode: int) -> None:
     Raises:
         OSError: The directory is missing, full or not writable; the old file is untouched.
     """
+    with _drafted(path, data, mode) as draft:
+        draft.replace(path)
+    sync_directory(path.parent)
+
+
+def write_once(path: Path, data: bytes, mode: int) -> None:
+    """Make `path` with `data`, whole from its first moment: who comes second finds it, and never half of it.
+
+    Args:
+        path: The file; its directory must exist.
+        data: Its content.
+        mode: Permission bits.
+
+    Raises:
+        FileExistsError: It is there already, and stays as it is.
+        OSError: The directory is missing, full or not writable.
+    """
+    with _drafted(path, data, mode) as draft:
+        path.hardlink_to(draft)
+    sync_directory(path.parent)
+
+
+@contextmanager
+def _drafted(path: Path, data: bytes, mode: int) -> Iterator[Path]:
+    """Have `data` on the disk beside `path`, in a file that is gone afterwards unless it was renamed.
+
+    Its name starts with a dot: Ansible would otherwise read one that a crash left in group_vars.
+    """
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".new", dir=path.parent)
-    temporary = Path(name)
+    draft = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as stream:
             stream.write(data)
             stream.flush()
             os.fchmod(stream.fileno(), mode)
             os.fsync(stream.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    sync_directory(path.parent)
+        yield draft
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def sync_directory(directory: Path) -> None:

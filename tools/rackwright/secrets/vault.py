@@ -16,7 +16,7 @@ from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import YAMLError
 
 from rackwright.errors import RackwrightError
-from rackwright.secrets.atomic import sync_directory, write_atomically
+from rackwright.secrets.atomic import write_atomically, write_once
 
 _HEADER = "Written by `rackwright secrets`; edit with `ansible-vault edit`. Never commit it decrypted."
 _PASSWORD_BYTES = 32
@@ -126,10 +126,5 @@ def create_password(path: Path) -> bytes:
     """
     password = base64.b64encode(os.urandom(_PASSWORD_BYTES))
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as stream:
-        stream.write(password + b"\n")
-        stream.flush()
-        os.fsync(stream.fileno())
-    sync_directory(path.parent)
+    write_once(path, password + b"\n", 0o600)
     return password
