@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 from unittest import mock
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 Result: TypeAlias = dict[str, Any]
@@ -26,6 +26,10 @@ ANY_TIME = settings(
 )
 
 NAMES = ("a", "b.conf", ".c", "d.service")
+LINK = [
+    {"dest": "", "state": "directory", "mode": "0755", **ME},
+    {"dest": "a", "state": "link", "target": "elsewhere"},
+]
 texts = st.text(alphabet="xyz\n", max_size=8)
 modes = st.sampled_from(["0600", "0644", "0755", "2750"])
 
@@ -135,6 +139,7 @@ def assert_as_wished(item: dict[str, Any], root: Path) -> None:
 @given(
     items=wishes(), tree=trees(), at=st.integers(0, 12), call=st.sampled_from(["fsync", "fchmod", "replace"])
 )
+@example(items=LINK, tree={"a": "->before"}, at=0, call="replace")
 def test_a_failure_in_the_middle_leaves_every_file_old_or_new(
     run_module: RunModule, items: list[dict[str, Any]], tree: dict[str, str], at: int, call: str
 ) -> None:

@@ -103,7 +103,11 @@ def make_link(change: Change) -> None:
     with contextlib.suppress(FileNotFoundError):
         Path(waiting).unlink()
     Path(waiting).symlink_to(str(change.item.target))
-    Path(waiting).replace(dest)
+    try:
+        Path(waiting).replace(dest)
+    except OSError:
+        Path(waiting).unlink()
+        raise
 
 
 def remove(change: Change) -> None:
