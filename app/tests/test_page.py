@@ -171,6 +171,20 @@ def test_an_expired_token_is_renewed_silently_and_at_last_asks_for_the_password(
     expect(page.get_by_role("alert")).to_have_text(re.compile("signed out"))
 
 
+def test_a_server_that_is_away_is_said_in_the_pages_own_words(page: Page) -> None:
+    expect = playwright.expect
+    page.route("**/api/auth/login", lambda route: route.abort("internetdisconnected"))
+    sign_in(page)
+    expect(page.get_by_role("alert")).to_have_text("The server cannot be reached.")
+    page.get_by_role("button", name="中文").first.click()
+    sign_in_again = page.get_by_role("button", name="登录")
+    sign_in_again.click()
+    expect(page.get_by_role("alert")).to_have_text("无法连接服务器。")
+    page.unroute("**/api/auth/login")
+    sign_in_again.click()
+    expect(page.get_by_text("您想了解什么？")).to_be_visible()
+
+
 def test_it_is_used_by_keyboard_alone(page: Page) -> None:
     expect = playwright.expect
     expect(page.get_by_label("User")).to_be_focused()

@@ -12,6 +12,11 @@ export class ApiFailure extends Error {
   }
 }
 
+// What the app said of a failure; nothing where it was not reached, whatever the browser says in its own words.
+export function reason(error) {
+  return error instanceof ApiFailure ? error.message : "";
+}
+
 export function whenSignedOut(act) {
   signedOut = act;
 }

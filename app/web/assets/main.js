@@ -66,7 +66,7 @@ async function ask(text) {
     answer.wait(false);
     if (error.name === "AbortError") answer.note(say("interrupted"));
     else if (error.status !== 401) {
-      const reason = error instanceof api.ApiFailure ? error.message : say("offline");
+      const reason = api.reason(error) || say("offline");
       answer.note(say("failed", { reason }), true);
     }
   } finally {
@@ -123,7 +123,7 @@ at("sign-in-form").addEventListener("submit", async (event) => {
     await begin();
   } catch (error) {
     const told = { 401: "wrongPassword", 429: "tooManyTries" }[error.status];
-    at("sign-in-error").textContent = told ? say(told) : error.message || say("offline");
+    at("sign-in-error").textContent = told ? say(told) : api.reason(error) || say("offline");
   }
 });
 

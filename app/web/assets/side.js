@@ -1,5 +1,5 @@
 // The column with conversations and documents.
-import { ask, request } from "./api.js";
+import { ask, reason, request } from "./api.js";
 import { make } from "./messages.js";
 import { say } from "./words.js";
 
@@ -51,7 +51,7 @@ export async function upload(file) {
     status.textContent = say("uploaded", { name: document.name });
   } catch (error) {
     status.className = "error";
-    status.textContent = error.message || say("offline");
+    status.textContent = reason(error) || say("offline");
     return false;
   }
   await listDocuments();
