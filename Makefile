@@ -9,6 +9,10 @@ BIN := $(VENV)/bin
 INVENTORY ?= inventories/lab
 # In the order of what they cost; `site` is the whole thread.
 SCENARIOS ?= firewall postgresql observability stores nginx engines inference dify site
+# Property tests draw new examples each time, and so find what nobody thought of. `ci` draws the same ones: what it tells
+# is the change's doing.
+HYPOTHESIS_PROFILE ?= default
+DRAWS := --hypothesis-profile=$(HYPOTHESIS_PROFILE)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 # What Debian must have for the lab and the tests; versions are the release's.
@@ -68,10 +72,10 @@ ansible-lint: venv
 	$(BIN)/ansible-lint --offline --strict
 
 unit: venv ## unit, plugin and contract tests
-	$(BIN)/python -m pytest -q -m "not lab"
+	$(BIN)/python -m pytest -q -m "not lab" --durations 20 --durations-min 10 $(DRAWS)
 
 test-app: venv ## the app's own tests, with its own PostgreSQL and Redis on loopback
-	cd app && ../$(BIN)/python -m pytest -q --ignore=tests/test_page.py
+	cd app && ../$(BIN)/python -m pytest -q --ignore=tests/test_page.py $(DRAWS)
 
 browser: venv
 	@for p in chromium nginx-light libnss3-tools; do dpkg-query -W $$p >/dev/null || exit 1; done
