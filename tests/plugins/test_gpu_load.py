@@ -27,11 +27,12 @@ class Host:
     def run(self, argv: list[str], *_: object, **__: object) -> command.Outcome:
         if argv[0] == "nvidia-smi":
             self.rest -= 1
-            return command.Outcome(tuple(argv), 0, next(self.answers), "")
+            # Who looks once more before the load is seen to have ended reads nothing.
+            return command.Outcome(tuple(argv), 0, next(self.answers, ""), "")
         self.calls.append(argv)
         if argv[:2] == ["docker", "run"] or argv[0] == "timeout":
             until = time.monotonic() + 10
-            while self.rest and time.monotonic() < until:
+            while self.rest > 0 and time.monotonic() < until:
                 time.sleep(0.005)
             return command.Outcome(tuple(argv), self.done[0], self.done[1], "")
         return command.Outcome(tuple(argv), 0, "", "")
