@@ -153,8 +153,8 @@ class Firewall:
     def settle_boot(self) -> None:
         """Writes and enables the boot unit."""
         write(UNIT, self.module.params["unit"], 0o644)
+        self.run("systemctl", "--no-reload", "enable", "rackwright-firewall.service")
         self.run("systemctl", "daemon-reload")
-        self.run("systemctl", "enable", "rackwright-firewall.service")
 
     def timer_is_armed(self) -> bool:
         """Whether an unconfirmed change is about to be taken back."""

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.rackwright import systemd, unit_plan
+from ansible.module_utils.rackwright import systemd, unit_plan, unit_start
 from ansible.module_utils.rackwright.fingerprint import Subjects
 from ansible.module_utils.rackwright.freshness import newest
 from ansible.module_utils.rackwright.unit_plan import Step, Unit, UnitError, Wish
+from ansible.module_utils.rackwright.unit_start import Port, Starts
 from ansible.module_utils.rackwright.verified import Watch
 
 DOCUMENTATION = r"""
@@ -23,7 +24,7 @@ description:
     O(items[].restart_after) was changed after it became active, and reloaded when something under
     O(items[].reload_after) was changed after its last change of state, or when its last reload failed. So no
     restart handlers are needed, an interrupted run is made good by the next, and a service is started once.
-  - systemd reads its unit files again at most once, and only when a unit of the list needs it.
+  - systemd reads its unit files again at most once, and only when a unit of the list needs it or was enabled.
   - A unit that is passed over because a condition for its start is not met (time synchronisation in a
     container) is reported, not failed. One that fails is reported with its last journal lines.
   - A unit without an install section counts as enabled and as disabled.
@@ -58,12 +59,16 @@ options:
         elements: str
         default: []
       wait:
-        description: Wait on the host till something accepts connections there.
+        description: The unit serves when something accepts connections there.
         type: dict
         suboptions:
           address: {description: Where to connect., type: str, default: 127.0.0.1}
           port: {description: TCP port., type: int, required: true}
           seconds: {description: How long to wait., type: float, default: 30}
+      block:
+        description: Whether its start is waited for; if not, systemd comes to it in its time.
+        type: bool
+        default: true
   foreseen:
     description: Paths that earlier tasks of a run in check mode would have written; set by the action.
     type: list
@@ -97,15 +102,13 @@ items:
   contains:
     name: {description: The name as asked for, type: str}
     changed: {description: Whether anything was done, type: bool}
-    action:
-      description: "The weightiest of RV(items[].actions): started, restarted, reloaded, stopped, enabled,
-        disabled, masked, unmasked or none"
-      type: str
-    actions: {description: Everything that was done, type: list, elements: str}
+    action: {description: "The weightiest of RV(items[].actions), or none", type: str}
+    actions:
+      description: "What was done: started, restarted, reloaded, stopped, enabled, disabled, masked, unmasked"
+      type: list
+      elements: str
     reason: {description: Why, type: str}
-    condition_met:
-      description: False for a unit passed over because a condition for its start is not met; else missing.
-      type: bool
+    condition_met: {description: "False for a unit that a condition passed over; else missing", type: bool}
 seconds:
   description: How long starting, restarting or reloading each unit took, its wait included.
   returned: always
@@ -134,21 +137,12 @@ SPEC: dict[str, Any] = {
             "restart_after": {"type": "list", "elements": "str", "default": []},
             "reload_after": {"type": "list", "elements": "str", "default": []},
             "wait": {"type": "dict", "options": _WAIT},
+            "block": {"type": "bool", "default": True},
         },
     },
     "foreseen": {"type": "list", "elements": "str", "default": []},
 }
-_DONE = {
-    "restart": "restarted",
-    "start": "started",
-    "reload": "reloaded",
-    "stop": "stopped",
-    "enable": "enabled",
-    "disable": "disabled",
-    "mask": "masked",
-    "unmask": "unmasked",
-}
-_ACTIVATING = ("start", "restart", "reload")
+_PASSED_OVER = {"reason": "a condition for its start is not met", "condition_met": False}
 
 
 class Run:
@@ -159,54 +153,70 @@ class Run:
         self.module = module
         self.check = bool(module.check_mode)
         self.specs: list[dict[str, Any]] = module.params["items"]
-        keys = ("state", "enabled", "masked")
-        self.wishes = [Wish(spec["name"], **{key: spec[key] for key in keys}) for spec in self.specs]
+        self.wishes = [Wish(*(spec[key] for key in unit_plan.WISHED)) for spec in self.specs]
         self.units: list[Unit] = []
         self.entries: list[dict[str, Any]] = []
         self.seconds: dict[str, float] = {}
         self.daemon_reload = False
         self.acted = False
+        self.starts = Starts()
 
     def look(self) -> None:
-        """Ask for all units, and again when systemd had to read its unit files again."""
+        """Ask for all units, enable what is to be enabled, and let systemd read its unit files again once."""
         if not Path("/run/systemd/system").is_dir():
             raise UnitError("this host is not run by systemd")
         if not self.wishes:
             return
+        self.entries = [
+            {"name": wish.name, "changed": False, "action": "none", "reason": "", "actions": []}
+            for wish in self.wishes
+        ]
         names = [wish.name for wish in self.wishes]
         self.units = systemd.show(names)
-        pairs = zip(self.wishes, self.units, strict=True)
-        self.daemon_reload = any(unit_plan.needs_daemon_reload(wish, unit) for wish, unit in pairs)
-        if self.daemon_reload and not self.check:
+        if any(map(unit_plan.is_missing, self.wishes, self.units)):
+            self._reload(names)
+        enabled = not self.check and sum(self._enable(number) for number in range(len(names))) > 0
+        if enabled or any(unit.get("NeedDaemonReload") == "yes" for unit in self.units):
+            self._reload(names)
+
+    def _reload(self, names: list[str]) -> None:
+        self.daemon_reload = True
+        if not self.check:
             systemd.daemon_reload()
             self.units = systemd.show(names)
+
+    def _enable(self, number: int) -> bool:
+        """Do what only changes links to unit files; returns whether anything was."""
+        spec, wish, unit = self.specs[number], self.wishes[number], self.units[number]
+        steps = [step for step in self._steps(spec, wish, unit) if step.links]
+        if steps and not unit.known:
+            raise _unknown(wish)
+        for step in steps:
+            outcome = systemd.tell_files(step.verb, unit.identity)
+            if outcome.rc != 0:
+                raise unit_start.failure(wish.name, step.verb, unit, outcome)
+            self._note(step, unit, self.entries[number])
+        return bool(steps)
 
     def deal_with(self, number: int) -> None:
         """Bring one unit into its state."""
         spec, wish, unit = self.specs[number], self.wishes[number], self.units[number]
-        entry: dict[str, Any] = {
-            "name": wish.name,
-            "changed": False,
-            "action": "none",
-            "reason": "",
-            "actions": [],
-        }
-        self.entries.append(entry)
+        entry = self.entries[number]
         steps = self._steps(spec, wish, unit)
         if steps and self.acted and not self.check:
             # What was done before may have started or restarted this one as well.
             unit = systemd.show([wish.name])[0]
             steps = self._steps(spec, wish, unit)
+        steps = [step for step in steps if self.check or not step.links]
         if steps and not unit.known and not self.check:
-            raise UnitError(
-                f"{wish.name}: systemd knows no such unit; is its package installed, its file written?"
-            )
+            raise _unknown(wish)
+        port = Port.of(spec["wait"])
         began = time.monotonic()
         for step in steps:
-            self._take(step, unit, entry)
-        if spec["wait"] and not self.check and "condition_met" not in entry:
-            self._wait(spec, wish)
-        if not self.check and any(step.verb in _ACTIVATING for step in steps):
+            self._take(step, number, unit)
+        if port and not self.check and "condition_met" not in entry:
+            unit_start.await_port(wish.name, port)
+        if not self.check and any(step.activates for step in steps):
             self.seconds[wish.name] = round(time.monotonic() - began, 2)
 
     def _steps(self, spec: dict[str, Any], wish: Wish, unit: Unit) -> list[Step]:
@@ -217,45 +227,34 @@ class Run:
         steps: list[Step] = unit_plan.decide(wish, unit, restart, reload)
         return steps if unit.known or not foreseen else unit_plan.packaged(wish, steps, foreseen)
 
-    def _take(self, step: Step, unit: Unit, entry: dict[str, Any]) -> None:
+    def _take(self, step: Step, number: int, unit: Unit) -> None:
+        spec, entry = self.specs[number], self.entries[number]
         if self.check and step.verb == "start" and unit.condition_failed:
-            entry.update({"reason": "a condition for its start is not met", "condition_met": False})
+            entry.update(_PASSED_OVER)
             return
         if not self.check:
             self.acted = True
-            if step.verb in ("start", "restart") and unit.get("ActiveState") == "failed":
-                systemd.tell("reset-failed", unit.identity)
-            outcome = systemd.tell(step.verb, unit.identity)
-            after = systemd.settled(unit.identity) if step.verb in _ACTIVATING else unit
-            if step.verb in _ACTIVATING and after.condition_failed:
-                entry.update({"reason": "a condition for its start is not met", "condition_met": False})
-                return
-            up = after.running or (after.runs_once and after.get("Result") == "success")
-            if outcome.rc != 0 or (step.verb in _ACTIVATING and not up):
-                raise UnitError(
-                    f"{entry['name']}: {step.verb} failed "
-                    f"({after.get('ActiveState')}, result {after.get('Result')}): "
-                    f"{outcome.output}\nlast lines of its journal:\n{systemd.last_words(after)}"
-                )
+            if step.activates:
+                port, block = Port.of(spec["wait"]), spec["block"]
+                after = self.starts.begin(entry["name"], step.verb, unit, port, block=block)
+                if after.condition_failed:
+                    entry.update(_PASSED_OVER)
+                    return
+            elif (outcome := systemd.tell(step.verb, unit.identity)).rc != 0:
+                raise unit_start.failure(entry["name"], step.verb, unit, outcome)
         self._note(step, unit, entry)
 
     def _note(self, step: Step, unit: Unit, entry: dict[str, Any]) -> None:
         if step.verb == "start" and unit.get("ActiveState") == "activating":
             return
-        entry["actions"].append(_DONE[step.verb])
+        entry["actions"].append(step.done)
         entry["changed"] = True
         entry["reason"] = step.reason or entry["reason"]
-        entry["action"] = next(done for done in _DONE.values() if done in entry["actions"])
+        entry["action"] = next(done for done in unit_plan.DONE.values() if done in entry["actions"])
 
-    def _wait(self, spec: dict[str, Any], wish: Wish) -> None:
-        wait = spec["wait"]
-        if systemd.wait_for(wait["address"], wait["port"], wait["seconds"]):
-            return
-        unit = systemd.show([wish.name])[0]
-        raise UnitError(
-            f"{wish.name}: nothing listens on {wait['address']}:{wait['port']} after {wait['seconds']:g} s "
-            f"(the unit is {unit.get('ActiveState')})\nlast lines of its journal:\n{systemd.last_words(unit)}"
-        )
+
+def _unknown(wish: Wish) -> UnitError:
+    return UnitError(f"{wish.name}: systemd knows no such unit; is its package installed, its file written?")
 
 
 def subjects_of(specs: list[dict[str, Any]]) -> Subjects:
@@ -279,6 +278,7 @@ def main() -> None:
         run.look()
         for number in range(len(run.wishes)):
             run.deal_with(number)
+        run.starts.settle()
     except UnitError as error:
         failure = str(error)
     result = {

@@ -163,6 +163,31 @@ def test_what_a_simulation_would_take_away() -> None:
     ]
 
 
+POLICY = """\
+systemd:
+  Installed: 257.9-1
+  Candidate: {candidate}
+  Version table:
+ *** 257.9-1 500
+libc6:
+  Installed: 2.41-12
+  Candidate: 2.41-12
+"""
+
+
+@pytest.mark.parametrize(
+    ("policy", "newest"),
+    [
+        (POLICY.format(candidate="257.9-1"), True),
+        (POLICY.format(candidate="257.10-1"), False),
+        ("systemd:\n  Installed: (none)\n  Candidate: 257.9-1\n", False),
+        ("", False),
+    ],
+)
+def test_whether_what_is_there_is_the_newest(policy: str, newest: bool) -> None:
+    assert package_plan.is_newest(policy) == newest
+
+
 def test_what_differs_is_what_a_simulation_would_have_said() -> None:
     assert package_plan.differing({"a": "1", "b": "1"}, {"a": "2", "b": "1", "c": "1"}) == [
         {"name": "a", "version": "2", "previous": "1"},
@@ -177,16 +202,50 @@ def apt(tmp_path: Path) -> Apt:
     return Apt(str(tmp_path))
 
 
-def policy_says(apt: Apt, unit: str, verb: str) -> int:
-    return subprocess.run([apt.policy, unit, verb], check=False, capture_output=True).returncode
+def policy_says(apt: Apt, unit: str, verb: str, path: str = os.environ["PATH"]) -> int:
+    environment = {"PATH": path, "SYSTEMD_OFFLINE": "1"}
+    done = subprocess.run([apt.policy, unit, verb], check=False, capture_output=True, env=environment)
+    return done.returncode
 
 
-def test_service_starts_are_held_back_only_meanwhile(apt: Apt) -> None:
+@pytest.fixture
+def told(tmp_path: Path) -> tuple[Path, str]:
+    """What a systemctl that knows running.service alone was told, and where it is found."""
+    record = tmp_path / "told"
+    program = tmp_path / "bin" / "systemctl"
+    program.parent.mkdir()
+    program.write_text(
+        f"""#!/bin/sh
+echo "${{SYSTEMD_OFFLINE:-online}} $*" >>{record}
+case "$*" in *is-active*) case "$*" in *running.service) exit 0 ;; *) exit 3 ;; esac ;; esac
+"""
+    )
+    program.chmod(0o755)
+    return record, f"{program.parent}:{os.environ['PATH']}"
+
+
+def test_service_starts_are_held_back_only_meanwhile(apt: Apt, told: tuple[Path, str]) -> None:
+    record, path = told
     with apt.starts_held_back():
-        assert policy_says(apt, "x.service", "start") == 101
-        assert policy_says(apt, "x.service", "restart") == 101
-        assert policy_says(apt, "x.service", "stop") == 0
+        assert policy_says(apt, "x.service", "start", path) == 101
+        assert policy_says(apt, "x.service", "restart", path) == 101
+        assert record.read_text() == "online --quiet is-active x.service\n"
     assert not apt.policy.exists()
+
+
+def test_what_runs_is_stopped_and_restarted_though_the_packages_scripts_are_not_heard(
+    apt: Apt, told: tuple[Path, str]
+) -> None:
+    record, path = told
+    with apt.starts_held_back():
+        for verb in ("stop", "try-restart"):
+            assert policy_says(apt, "running.service", verb, path) == 0
+    assert record.read_text().splitlines() == [
+        "online --quiet stop running.service",
+        "online --quiet is-active running.service",
+        "online daemon-reload",
+        "online --quiet try-restart running.service",
+    ]
 
 
 def test_somebody_else_s_policy_comes_back(apt: Apt) -> None:

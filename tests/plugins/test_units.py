@@ -12,7 +12,7 @@ from ansible.module_utils.rackwright.unit_plan import (
     UnitError,
     Wish,
     decide,
-    needs_daemon_reload,
+    is_missing,
     parse_show,
     parse_time,
 )
@@ -205,11 +205,10 @@ def test_answers_belong_to_the_names_in_their_order() -> None:
     ("wish", "state", "needed"),
     [
         (STARTED, unit(), False),
-        (STARTED, unit(NeedDaemonReload="yes"), True),
         (STARTED, missing(), True),
         (Wish("a", enabled=True), missing(), True),
         (Wish("a", "stopped", enabled=False), missing(), False),
     ],
 )
-def test_daemon_reload(wish: Wish, state: Unit, needed: bool) -> None:
-    assert needs_daemon_reload(wish, state) == needed
+def test_what_systemd_has_to_look_for_again(wish: Wish, state: Unit, needed: bool) -> None:
+    assert is_missing(wish, state) == needed

@@ -28,6 +28,7 @@ class FakeSystemd:
     def __init__(self) -> None:
         self.units: dict[str, dict[str, str]] = {}
         self.told: list[tuple[str, str]] = []
+        self.blocked: list[bool] = []
         self.pulls: dict[str, list[str]] = {}
         self.refuses: dict[str, str] = {}
         self.on_reload: dict[str, dict[str, str]] = {}
@@ -50,7 +51,8 @@ class FakeSystemd:
         unknown = {"LoadState": "not-found", "ActiveState": "inactive"}
         return [Unit(name, dict(self.units.get(name, {"Id": name, **unknown}))) for name in names]
 
-    def tell(self, verb: str, name: str) -> Outcome:
+    def tell(self, verb: str, name: str, *, block: bool = True) -> Outcome:
+        self.blocked.append(block)
         self.told.append((verb, name))
         unit = self.units[name]
         if self.refuses.get(name) == verb:
@@ -69,6 +71,9 @@ class FakeSystemd:
         )
         return Outcome((), 0, "", "")
 
+    def tell_files(self, verb: str, name: str) -> Outcome:
+        return self.tell(verb, name)
+
     def daemon_reload(self) -> None:
         self.told.append(("daemon-reload", ""))
         for name, unit in self.on_reload.items():
@@ -84,7 +89,7 @@ def fake() -> Iterator[FakeSystemd]:
         "show": fake.show,
         "tell": fake.tell,
         "daemon_reload": fake.daemon_reload,
-        "settled": lambda name: fake.show([name])[0],
+        "tell_files": fake.tell_files,
         "last_words": lambda unit: f"last words of {unit.identity}",
     }
     with mock.patch.multiple(systemd, **replaced), mock.patch.object(Path, "is_dir", _is_dir):

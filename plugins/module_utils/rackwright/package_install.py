@@ -37,13 +37,23 @@ _LOCK_WAIT_SECONDS = 120.0
 _MARK = "Managed by Rackwright"
 _POLICY = f"""#!/bin/sh
 # {_MARK}: holds service starts back while packages are installed; removed afterwards.
-# What runs may be stopped, and restarted with its new program.
+# What runs is stopped, and restarted with its new program: here, for systemctl may be silenced around this.
+unset SYSTEMD_OFFLINE
 case "$2" in
-  *stop*) exit 0 ;;
-  *restart*|*reload*) systemctl is-active --quiet "$1" && exit 0 ;;
+  *stop*) systemctl --quiet stop "$1"; exit 0 ;;
+  *restart*|*reload*)
+    systemctl --quiet is-active "$1" || exit 101
+    systemctl daemon-reload
+    systemctl --quiet "$2" "$1"
+    exit 0 ;;
 esac
 exit 101
 """
+# systemctl leaves undone what it is asked for. The scripts of each service have systemd read all unit files
+# again, twice; once is enough, when all are there.
+_SILENCED = {"SYSTEMD_OFFLINE": "1"}
+# Their own scripts have systemd replace itself.
+_SYSTEM = ("systemd", "libc6")
 
 
 class Apt:
@@ -115,7 +125,7 @@ class Apt:
         return outcome
 
     def mend(self) -> command.Outcome:
-        """Finish what an interrupted run of dpkg left half-done."""
+        """Finish what an interrupted run of dpkg left half-done; its scripts talk to systemd as ever."""
         configure = ["dpkg", "--force-confdef", "--force-confold", "--configure", "-a"]
         outcome = command.run(configure, _ENVIRONMENT)
         if outcome.rc == 0 and not self.installed().half_done:
@@ -127,7 +137,17 @@ class Apt:
     def install(self, names: list[str], *, simulate: bool = False) -> command.Outcome:
         """Install all names in one transaction, or say what that would bring."""
         options = [*_OPTIONS, "--no-install-recommends", *(["--simulate"] if simulate else [])]
-        return command.run(["apt-get", *options, "install", "--", *names], _ENVIRONMENT)
+        silenced = not simulate and self._system_stays()
+        environment = {**_ENVIRONMENT, **(_SILENCED if silenced else {})}
+        outcome = command.run(["apt-get", *options, "install", "--", *names], environment)
+        if silenced:
+            command.run(["systemctl", "daemon-reload"])
+        return outcome
+
+    def _system_stays(self) -> bool:
+        """Whether apt knows of no newer systemd and C library that a transaction could bring along."""
+        outcome = command.run(["apt-cache", "policy", *_SYSTEM], _ENVIRONMENT)
+        return bool(package_plan.is_newest(outcome.stdout))
 
     @contextlib.contextmanager
     def starts_held_back(self) -> Iterator[None]:

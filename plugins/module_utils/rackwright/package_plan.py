@@ -161,6 +161,7 @@ _HELD = re.compile(r"^The following held packages will be changed:\n((?:  .*\n)+
 _SIMULATED = re.compile(r"^Inst (?P<name>\S+) (?:\[(?P<old>[^\]]+)\] )?\((?P<new>\S+)", re.MULTILINE)
 
 _REMOVED = re.compile(r"^(?:Remv|Purg) (?P<name>\S+) \[(?P<old>[^\]]+)\]", re.MULTILINE)
+_POLICY = re.compile(r"^ +Installed: (\S+)\n +Candidate: (\S+)$", re.MULTILINE)
 
 
 def unknown_names(output: str) -> list[str]:
@@ -187,6 +188,12 @@ def simulated_removals(output: str) -> list[dict[str, str]]:
     """What `apt-get --simulate install` would take away: name and version, sorted by name."""
     found = {match["name"]: match["old"] for match in _REMOVED.finditer(output)}
     return [{"name": name, "version": found[name]} for name in sorted(found)]
+
+
+def is_newest(policy: str) -> bool:
+    """Whether of all packages that `apt-cache policy` told of, the version that is there is the candidate."""
+    pairs = _POLICY.findall(policy)
+    return bool(pairs) and all(there == candidate for there, candidate in pairs)
 
 
 def differing(before: dict[str, str], after: dict[str, str]) -> list[dict[str, str]]:

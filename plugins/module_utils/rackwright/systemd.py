@@ -9,8 +9,6 @@ from ansible.module_utils.rackwright import command
 from ansible.module_utils.rackwright.unit_plan import PROPERTIES, Unit, UnitError, parse_show
 
 _JOURNAL_LINES = 15
-# How long a service that fails right after its start needs to show it.
-_SETTLE_SECONDS = 0.25
 
 
 def show(names: list[str]) -> list[Unit]:
@@ -27,9 +25,23 @@ def show(names: list[str]) -> list[Unit]:
     return units
 
 
-def tell(verb: str, name: str) -> command.Outcome:
-    """Let systemctl do one thing and wait for it."""
-    return command.run(["systemctl", "--quiet", verb, "--", name])
+def tell(verb: str, name: str, *, block: bool = True) -> command.Outcome:
+    """Let systemctl do one thing.
+
+    Args:
+        verb: What.
+        name: Of the unit.
+        block: Whether to wait for it.
+    """
+    return command.run(["systemctl", "--quiet", *([] if block else ["--no-block"]), verb, "--", name])
+
+
+def tell_files(verb: str, name: str) -> command.Outcome:
+    """Enable, disable or unmask a unit; systemd learns of it when it reads its unit files again.
+
+    Without the setting each call has it do so at once, and again for each script of System V beside the unit.
+    """
+    return command.run(["systemctl", "--quiet", verb, "--", name], {"SYSTEMD_OFFLINE": "1"})
 
 
 def daemon_reload() -> None:
@@ -63,16 +75,6 @@ def last_words(unit: Unit) -> str:
     ]
     lines = command.run(argv, timeout=20).stdout.strip()
     return lines or "(its journal is empty)"
-
-
-def settled(name: str) -> Unit:
-    """The state of a unit shortly after it was told to start."""
-    deadline = time.monotonic() + _SETTLE_SECONDS
-    while True:
-        unit = show([name])[0]
-        if not unit.running or unit.runs_once or time.monotonic() > deadline:
-            return unit
-        time.sleep(0.05)
 
 
 def wait_for(address: str, port: int, seconds: float) -> bool:

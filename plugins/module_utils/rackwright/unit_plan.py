@@ -27,10 +27,23 @@ PROPERTIES = (
     "InactiveExitTimestamp",
     "StateChangeTimestamp",
     "InvocationID",
+    "Job",
 )
 
 # What `packages` foresees in check mode when something would be installed: dpkg's own directory.
 PACKAGES = "/var/lib/dpkg/info"
+
+# What each verb of systemctl does, the weightiest first.
+DONE = {
+    "restart": "restarted",
+    "start": "started",
+    "reload": "reloaded",
+    "stop": "stopped",
+    "enable": "enabled",
+    "disable": "disabled",
+    "mask": "masked",
+    "unmask": "unmasked",
+}
 
 _LINKED = ("linked", "linked-runtime")
 _RUNNING = ("active", "reloading", "refreshing")
@@ -85,6 +98,10 @@ class Unit:
         return self.get("Type") == "oneshot" and self.get("RemainAfterExit") != "yes"
 
 
+# What a wish says of a unit, in order.
+WISHED = ("name", "state", "enabled", "masked")
+
+
 @dataclass(frozen=True)
 class Wish:
     """A unit as asked for; None leaves a property as it is."""
@@ -101,6 +118,21 @@ class Step:
 
     verb: str
     reason: str = ""
+
+    @property
+    def done(self) -> str:
+        """What was done, as results say it."""
+        return DONE[self.verb]
+
+    @property
+    def activates(self) -> bool:
+        """Whether the unit runs with what it is to read once this is done."""
+        return self.verb in ("start", "restart", "reload")
+
+    @property
+    def links(self) -> bool:
+        """Whether only links to unit files change, before anything is started."""
+        return self.verb in ("enable", "disable", "unmask")
 
 
 class UnitError(Exception):
@@ -235,9 +267,7 @@ def _reload(unit: Unit, reason: str) -> Step:
     return Step("reload" if unit.get("CanReload") == "yes" else "restart", reason)
 
 
-def needs_daemon_reload(wish: Wish, unit: Unit) -> bool:
-    """Whether systemd has to read its unit files again before anything is decided about this unit."""
-    if unit.get("NeedDaemonReload") == "yes":
-        return True
+def is_missing(wish: Wish, unit: Unit) -> bool:
+    """Whether a unit that is to run or to be enabled is not known; systemd may have looked too early."""
     wanted = wish.state in ("started", "restarted", "reloaded") or bool(wish.enabled)
     return wanted and not unit.known
