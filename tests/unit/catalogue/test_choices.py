@@ -45,6 +45,18 @@ def test_the_chosen_store_runs_and_the_app_may_call_it(make_site: MakeSite) -> N
     assert "chroma" in host_plan(site, "data1", MACHINE)["roles"]
 
 
+def test_objects_are_served_to_those_who_are_named_and_nobody_else(make_site: MakeSite) -> None:
+    groups = {"object_store": ["data1"], "object_clients": ["app1"]}
+    site = make_site(groups, choices={"object_store": "rclone"})
+    found = {(flow.source, flow.port) for flow in flows(site) if flow.service == "rclone"}
+    assert found == {("app1", 9000), ("ops1", 9001)}
+    plan = host_plan(site, "data1", MACHINE)
+    assert plan["object_store"] == {"kind": "rclone", "urls": [f"https://{plan['address']}:9000"]}
+    without = host_plan(make_site(), "data1", MACHINE)
+    assert without["object_store"] == {"kind": "folder", "urls": []}
+    assert "rclone" not in {*without["services"], *without["roles"], *without["budget"]["services"]}
+
+
 def test_kibana_asks_the_log_store_and_the_edge_passes_its_path_on(make_site: MakeSite) -> None:
     groups = {"log_store": ["ops1"], "kibana": ["ops1"], "container_hosts": ["ops1"]}
     site = make_site(groups, choices={"log_store": "elasticsearch"})

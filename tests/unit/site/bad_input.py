@@ -54,6 +54,12 @@ GRAFANA = [
     (HOSTS, "container_hosts: {hosts: {app1: {}}}", "container_hosts: {hosts: {app1: {}, ops1: {}}}"),
     (HOSTS, MONITORS, f"{MONITORS}\n{SHOWS}"),
 ]
+DIFY_IMAGES = str(
+    {
+        name: f"dify/{name}@sha256:{'0' * 64}"
+        for name in ("api", "web", "plugin_daemon", "sandbox", "ssrf_proxy")
+    }
+)
 DASHBOARD = """{"uid": "mine", "title": "Mine", "schemaVersion": 41, "panels": [
   {"type": "stat", "title": "Load", "datasource": {"type": "prometheus"},
    "targets": [{"refId": "A", "expr": "sum(up"}]}]}"""
@@ -248,6 +254,28 @@ BAD: dict[str, Bad] = {
     "two vector stores": Bad(
         [("vector_store", "chroma", "elsewhere it is pgvector", "in group_vars/all", "host data1")],
         files={"host_vars/data1/store.yml": "vector_store: chroma\n"},
+    ),
+    "two hosts for one store of objects": Bad(
+        [("groups.object_store", "data1, ops1", "runs on one host", "leave one host in", "object_store")],
+        [(HOSTS, MONITORS, f"{MONITORS}\n    object_store: {{hosts: {{data1: {{}}, ops1: {{}}}}}}")],
+    ),
+    "bucket with a capital": Bad(
+        [("object_store_buckets.1", "Uploads", "3 to 63 small letters", "docs/variables.md", "")],
+        [add("object_store_buckets: [papers, Uploads]")],
+    ),
+    "uploads of Dify in a store of objects that there is not": Bad(
+        [("dify_files", "objects", "the site has no object store", "into the group object_store", "app1")],
+        [
+            (HOSTS, MONITORS, f"{MONITORS}\n    dify: {{hosts: {{app1: {{host_memory_mb: 16384}}}}}}"),
+            add(f"dify_admin_email: ops@example.com\ndify_files: objects\ndify_images: {DIFY_IMAGES}"),
+        ],
+    ),
+    "uploads of Dify somewhere": Bad(
+        [("dify_files", "disk", "in a folder of Dify's host or", "write `dify_files: folder`", "app1")],
+        [
+            (HOSTS, MONITORS, f"{MONITORS}\n    dify: {{hosts: {{app1: {{host_memory_mb: 16384}}}}}}"),
+            add(f"dify_admin_email: ops@example.com\ndify_files: disk\ndify_images: {DIFY_IMAGES}"),
+        ],
     ),
     "one model by engines of two kinds, and no route": Bad(
         [("groups", "llama_cpp, ollama", "several kinds", "group model_route", "")],

@@ -68,6 +68,13 @@ def test_qdrant_keeps_less_in_a_small_memory() -> None:
     assert tiny["memory_mb"] == 320
 
 
+def test_parts_of_uploads_take_a_quarter_of_the_object_stores_share() -> None:
+    told = values(alone("rclone", memory_mb=2048, cpus=2), "rclone")
+    assert told["buffers_mb"] == told["memory_mb"] // 4
+    with pytest.raises(RefusedError, match="128 MB at least"):
+        alone("rclone", memory_mb=300, share=ServiceShare(1, 64))
+
+
 @pytest.mark.parametrize(("memory_mb", "heap"), [(8192, 3686), (65_536, 29_491), (131_072, 31_744)])
 def test_elasticsearchs_heap_is_half_and_keeps_compressed_pointers(memory_mb: int, heap: int) -> None:
     sizing = alone("elasticsearch", memory_mb=memory_mb)

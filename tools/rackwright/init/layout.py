@@ -19,6 +19,7 @@ PLACES: Mapping[str, str] = {
     "postgresql": "data",
     "redis": "data",
     "vector_store": "data",
+    "object_store": "data",
     "monitoring": "ops",
     "grafana": "ops",
     "backup": "ops",
@@ -28,7 +29,7 @@ PLACES: Mapping[str, str] = {
     "dify": "app",
 }
 # On hosts whose answer names them, and on no others.
-BY_WISH = frozenset({"vector_store", "grafana", "mirror", "log_store", "kibana", "dify"})
+BY_WISH = frozenset({"vector_store", "object_store", "grafana", "mirror", "log_store", "kibana", "dify"})
 # What the hosts of a group are for, in the site's own files.
 PURPOSES: Mapping[str, str] = {
     "edge": "HTTPS: the only hosts that people reach",
@@ -39,6 +40,7 @@ PURPOSES: Mapping[str, str] = {
     "postgresql": "PostgreSQL",
     "redis": "Redis",
     "vector_store": "The store of the vectors, where that is not PostgreSQL",
+    "object_store": "Buckets of files, served as S3 (docs/stores/objects.md)",
     "monitoring": "May ask every host for its metrics",
     "grafana": "Shows what is measured; needs an image, and the group container_hosts (docs/grafana.md)",
     "backup": "Fetches and keeps the backups of all other hosts",

@@ -1,4 +1,4 @@
-"""Checks of what a site chooses one of: its vector store."""
+"""Checks of what a site chooses one of: its vector store, its object store."""
 
 from __future__ import annotations
 

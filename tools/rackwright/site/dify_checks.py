@@ -80,6 +80,16 @@ def _variable_findings(
         yield Finding(
             "dify_vectors", store, rule, "write `dify_vectors: pgvector`, or choose it for the site", where
         )
+    files = str(variables.get("dify_files") or "")
+    if files not in ("folder", "objects"):
+        rule = "uploads are in a folder of Dify's host or in the site's object store"
+        yield Finding(
+            "dify_files", short(files), rule, "write `dify_files: folder` or `dify_files: objects`", where
+        )
+    elif files == "objects" and choices["object_store"] == "folder":
+        rule = "the site has no object store"
+        fix = "put a host into the group object_store, or write `dify_files: folder`"
+        yield Finding("dify_files", files, rule, fix, where)
     images = variables.get("dify_images") or {}
     missing = [image for image in IMAGES if not isinstance(images, Mapping) or image not in images]
     if missing:

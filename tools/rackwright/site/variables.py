@@ -6,6 +6,7 @@ Variables of single roles are in the roles' argument specs (roles/<role>/meta/ar
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator
 from typing import Annotated, Any
 
@@ -31,7 +32,14 @@ def _accepted(value: str) -> str:
     return value
 
 
+def _bucket(value: str) -> str:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", value):
+        raise ValueError("it must be 3 to 63 small letters, digits and -, and end and begin without -")
+    return value
+
+
 Accepted = Annotated[str, AfterValidator(_accepted)]
+Bucket = Annotated[str, AfterValidator(_bucket)]
 
 
 class Strict(BaseModel):
@@ -125,6 +133,15 @@ class SiteVariables(Strict):
         description="Where vectors are kept: pgvector (in PostgreSQL), or chroma, qdrant, milvus, weaviate "
         "on the hosts of the group vector_store; empty: the tier's if that group has a host, else pgvector "
         "(docs/stores/index.md).",
+    )
+    object_store: str = Field(
+        default="",
+        description="What serves objects as S3 on the host of the group object_store: rclone; folder, and "
+        "nothing, where the group has no host (when empty; docs/stores/objects.md).",
+    )
+    object_store_buckets: list[Bucket] = Field(
+        default=[],
+        description="Buckets that the object store has beside those of the platform's own services.",
     )
     serving_previous: dict[str, Any] | None = Field(
         default=None, description="What was served before, written by `rackwright models switch`."

@@ -33,6 +33,7 @@ DISK_NEEDS: Mapping[str, DiskNeed] = {
     "nginx": DiskNeed(1, 1),
     "qdrant": DiskNeed(4, 4),
     "chroma": DiskNeed(4, 2),
+    "rclone": DiskNeed(4, 2),
     "milvus": DiskNeed(8, 10),
     "prometheus": DiskNeed(2, 2),
     "elasticsearch": DiskNeed(6, 8),

@@ -47,6 +47,11 @@ def intent_of(tier: Tier, name: str = "") -> Intent:
         models=2 + len(tier.inference.more_models),
         shares=dict(tier.shares),
         engine=tier.inference.engine,
-        choices={"vector_store": tier.vector_store, "log_store": tier.log_store},
+        choices={
+            "vector_store": tier.vector_store,
+            "log_store": tier.log_store,
+            # One of any tier: whoever has a host for objects wants them served.
+            "object_store": "rclone",
+        },
         retention=tier.retention.model_dump(),
     )

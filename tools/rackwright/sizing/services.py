@@ -18,6 +18,7 @@ from rackwright.sizing.nginx import size_nginx
 from rackwright.sizing.postgresql import PostgresqlSettings, size_postgresql
 from rackwright.sizing.prometheus import size_prometheus
 from rackwright.sizing.qdrant import size_qdrant
+from rackwright.sizing.rclone import size_rclone
 from rackwright.sizing.redis import size_redis
 
 Sizer = Callable[[Asked], Sized]
@@ -67,6 +68,7 @@ SIZERS: Mapping[str, Sizer] = {
     "postgresql": _postgresql,
     "prometheus": size_prometheus,
     "qdrant": size_qdrant,
+    "rclone": size_rclone,
     "redis": _redis,
     "vllm": size_vllm,
 }
