@@ -25,6 +25,7 @@ PROGRAMS = {
     "logs": {
         "usr/local/bin/docker-entrypoint.sh": "elasticsearch",
         "usr/local/bin/kibana-docker": "kibana",
+        "usr/local/bin/docker-entrypoint": "logstash",
     },
     "stores": {"qdrant/qdrant": "qdrant"},
 }

@@ -32,7 +32,7 @@ while True:
 
 @dataclass(frozen=True)
 class Line:
-    """One line in the store; `number` is its place in the order in which lines came."""
+    """One line in the store; `number` is its place in the order in which lines came, `level` its own."""
 
     number: int
     host: str
@@ -40,6 +40,7 @@ class Line:
     stream: str
     position: int
     text: str
+    level: str = ""
 
 
 class LogStore:
@@ -55,7 +56,7 @@ class LogStore:
         told = self._machines.inside("ops1", f"python3 /run/read-lines.py {address} {after}")
         found = [json.loads(line) for line in told.splitlines()]
         return [
-            Line(number, host, service, log["stream"], log["position"], text)
+            Line(number, host, service, log["stream"], log["position"], text, log.get("level", ""))
             for number, host, service, log, text in found
         ]
 

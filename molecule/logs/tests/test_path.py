@@ -6,25 +6,15 @@ store is away.
 
 import os
 import time
-from collections import Counter
 
 import pytest
-from conftest import Line, LogStore
+from conftest import LogStore
 from machines import Machines
+from writing import WRITE, in_order_once, write, written
 
 COUNT = int(os.environ.get("RACKWRIGHT_LOG_LINES", "6000"))
 OUTAGE = float(os.environ.get("RACKWRIGHT_LOG_OUTAGE", "15"))
 SECONDS = 60 + COUNT / 500
-WRITE = """
-import sys, time
-mark, count, target = sys.argv[1], int(sys.argv[2]), sys.argv[3]
-out = sys.stdout if target == '-' else open(target, 'a', buffering=1)
-for number in range(count):
-    # As slowly as a program that has something to say: rotation and restarts meet it in the middle.
-    if number % 200 == 0: time.sleep(float(sys.argv[4]) if len(sys.argv) > 4 else 0)
-    said = 'call 13812345678 or someone@example.com, key sk-abcdefghijklmnopqrstuvwx'
-    print(f'{mark} {number:07d} {said}', file=out)
-"""
 # Of this run: the same line at the same place of a file of the same name would be the same line.
 RUN = f"{int(time.time()):x}"
 FILE = f"/var/log/redis/written-{RUN}.log"
@@ -36,28 +26,6 @@ def writer(machines: Machines) -> None:
     for host in ("data1", "ops1"):
         machines.inside(host, "cat > /run/write-lines.py", data=WRITE)
     machines.inside("data1", f"install -o redis -g adm -m 0640 /dev/null {FILE}")
-
-
-def in_order_once(lines: list[Line], mark: str, count: int) -> None:
-    numbers = [int(line.text.split()[1]) for line in lines]
-    twice = [number for number, times in Counter(numbers).items() if times > 1]
-    missing = sorted(set(range(count)) - set(numbers))
-    assert not missing, f"{mark}: {len(missing)} lines are missing, such as {missing[:5]}"
-    assert not twice, f"{mark}: {len(twice)} lines came twice, such as {twice[:5]}"
-    assert numbers == sorted(numbers), f"{mark}: out of order"
-    assert all("138****5678" in line.text and "so***@example.com" in line.text for line in lines)
-    assert not any("13812345678" in line.text or "sk-abc" in line.text for line in lines)
-
-
-def write(machines: Machines, host: str, mark: str, count: int, target: str, pause: float = 0) -> None:
-    run = f"python3 /run/write-lines.py {mark} {count} {target} {pause}"
-    # An interval of 0 would leave journald its own limit, 10,000 lines in 30 seconds.
-    free = "-p LogRateLimitIntervalSec=1s -p LogRateLimitBurst=1000000"
-    machines.inside(host, f"systemd-run -q --unit=write-{mark} {free} {run}")
-
-
-def written(machines: Machines, host: str, mark: str) -> None:
-    machines.inside(host, f"while systemctl is-active -q write-{mark}; do sleep 0.5; done")
 
 
 def test_nothing_is_lost_while_the_store_is_away(machines: Machines, log_store: LogStore) -> None:

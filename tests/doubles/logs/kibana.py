@@ -34,8 +34,7 @@ class Elasticsearch:
         self._context = ssl.create_default_context(
             cafile=settings["elasticsearch.ssl.certificateAuthorities"][0]
         )
-        if settings.get("elasticsearch.ssl.verificationMode") == "certificate":
-            self._context.check_hostname = False
+        self._context.check_hostname = settings["elasticsearch.ssl.verificationMode"] == "full"
         token = f"{settings['elasticsearch.username']}:{settings['elasticsearch.password']}"
         self.own = f"Basic {base64.b64encode(token.encode()).decode()}"
 

@@ -75,9 +75,14 @@ def mapping_problem(content: Json, mapping: Json, path: str = "") -> str | None:
             problem = mapping_problem(value, {**about, "dynamic": mapping.get("dynamic")}, f"{path}{name}.")
             if problem:
                 return problem
-        elif not _fits(value, about.get("type", "text")):
+        elif not _fits(value, about.get("type", "text")) or _depth(value) > about.get("depth_limit", 20):
             return "document_parsing_exception"
     return None
+
+
+def _depth(value: object) -> int:
+    """Return how many objects stand within one another."""
+    return 1 + max(map(_depth, value.values()), default=0) if isinstance(value, dict) else 0
 
 
 def _fits(value: object, kind: str) -> bool:

@@ -70,6 +70,20 @@ def test_kibana_asks_the_log_store_and_the_edge_passes_its_path_on(make_site: Ma
     ]
 
 
+def test_lines_go_by_logstash_where_the_site_has_one(make_site: MakeSite) -> None:
+    choice = {"log_store": "elasticsearch"}
+    groups = {"log_store": ["ops1"], "container_hosts": ["ops1"]}
+    straight = host_plan(make_site(groups, choices=choice), "data1", MACHINE)
+    assert straight["log_intake"] == straight["log_store"]
+    site = make_site({**groups, "logstash": ["ops1"]}, choices=choice)
+    plan = host_plan(site, "data1", MACHINE)
+    assert plan["log_intake"] == {"kind": "logstash", "urls": [f"https://{plan['addresses']['ops1']}:5044"]}
+    found = {(flow.source, flow.dest, flow.port) for flow in flows(site)}
+    assert ("data1", "ops1", 5044) in found
+    # How it is, it tells its own host alone.
+    assert not [flow for flow in flows(site) if flow.port == 9600 and flow.source != flow.dest]
+
+
 def test_a_store_that_was_not_chosen_costs_nothing(make_site: MakeSite) -> None:
     site = make_site(GROUP, choices={"vector_store": "pgvector"})
     plan = host_plan(site, "data1", MACHINE)

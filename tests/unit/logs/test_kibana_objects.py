@@ -67,8 +67,8 @@ def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Server:
     return made
 
 
-def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> list[str]:
-    kibana.main(["https://10.0.0.1:5601/kibana", str(tmp_path), ""])
+def run(tmp_path: Path, capsys: pytest.CaptureFixture[str], *options: str) -> list[str]:
+    kibana.main(["https://10.0.0.1:5601/kibana", str(tmp_path), "", *options])
     return capsys.readouterr().out.splitlines()
 
 
@@ -76,6 +76,8 @@ def test_what_differs_is_written_and_nothing_else(
     server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     everything = ["changed index-pattern/logs", "changed search/one", "changed default data view"]
+    assert run(tmp_path, capsys, "--check") == everything
+    assert (server.imports, server.default) == (0, "")
     assert run(tmp_path, capsys) == everything
     assert run(tmp_path, capsys) == []
     server.saved["one"]["attributes"]["title"] = "Mine"

@@ -29,7 +29,7 @@ SOME = Plan(
     ),
     (Downtime("data1", "redis", 1.6, "restarted", "one restart of this host", ("app",)),),
     (),
-    ("data1, postgresql: the databases could not be asked",),
+    ("data1, postgresql: what it holds could not be asked",),
 )
 NOTHING = Plan((HostPlan("data1", ()), HostPlan("ops1", ())))
 AWAY = Plan(SOME.hosts, (), (Trouble("ops1", "unreachable", "ask", "no [route]"),))

@@ -251,6 +251,13 @@ BAD: dict[str, Bad] = {
         ],
         [(HOSTS, MONITORS, f"{MONITORS}\n    kibana: {{hosts: {{ops1: {{}}}}}}")],
     ),
+    "Logstash without a store to hand on to": Bad(
+        [
+            ("groups", "logstash: ops1", "no container engine", "put ops1 into", ""),
+            ("groups.logstash", "ops1", "the site has none", "write `log_store: elasticsearch`", ""),
+        ],
+        [(HOSTS, MONITORS, f"{MONITORS}\n    logstash: {{hosts: {{ops1: {{}}}}}}")],
+    ),
     "two vector stores": Bad(
         [("vector_store", "chroma", "elsewhere it is pgvector", "in group_vars/all", "host data1")],
         files={"host_vars/data1/store.yml": "vector_store: chroma\n"},

@@ -24,7 +24,7 @@ FITTING, GROWING, REFUSING, ACROSS = 4500, 2500, 2500, 600
 
 STORES = ("postgresql", "redis", "qdrant", "elasticsearch", "milvus")
 ENGINES = ("llama_cpp", "ollama", "vllm")
-WITH_SHARE = (*STORES, *ENGINES, "app", "kibana")
+WITH_SHARE = (*STORES, *ENGINES, "app", "kibana", "logstash")
 IN_RESERVE = ("nginx", "sshd", "docker")
 
 gpus = st.builds(MachineGpu, model=st.just("card"), vram_mb=st.integers(4096, 196_608))
@@ -116,11 +116,16 @@ def within_their_share(sizing: HostSizing) -> None:
     """What each service may take follows from its part, and stays in it."""
     memory = {name: int(item.value) for name, item in parts(sizing, "memory_mb").items()}
     told = {name: service.settings.values for name, service in sizing.services.items()}
-    for name in ("llama_cpp", "ollama", "vllm", "qdrant", "elasticsearch", "kibana", "milvus"):
+    for name in ("llama_cpp", "ollama", "vllm", "qdrant", "elasticsearch", "kibana", "logstash", "milvus"):
         if name in told:
             assert told[name]["memory_mb"] == memory[name]
     if "elasticsearch" in told:
         assert 512 <= int(told["elasticsearch"]["heap_mb"]) <= min(31 * 1024, memory["elasticsearch"] / 2)
+    if "logstash" in told:
+        assert 512 <= int(told["logstash"]["heap_mb"]) <= min(8 * 1024, memory["logstash"] / 2)
+        disk = parts(sizing, "disk_gb").get("logstash")
+        queues = int(told["logstash"]["queue_mb"]) + 8 * 64 + 2 * int(told["logstash"]["refused_mb"])
+        assert disk is None or queues <= int(disk.value) * 1024
     if "app" in told:
         assert 60 + 90 * (int(told["app"]["workers"]) + 1) <= memory["app"]
     if "vllm" in told:

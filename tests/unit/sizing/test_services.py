@@ -89,6 +89,14 @@ def test_elasticsearch_in_too_little_is_refused_with_what_it_needs() -> None:
     assert refused.value.changes[0].value == 1024
 
 
+def test_logstash_has_a_disk_for_what_waits() -> None:
+    told = values(alone("logstash", memory_mb=8192), "logstash")
+    assert (told["heap_mb"], told["queue_mb"], told["refused_mb"]) == (3686, 1128, 204)
+    with pytest.raises(RefusedError) as refused:
+        alone("logstash", memory_mb=1100)
+    assert refused.value.changes[0].variable == "services.logstash.memory.minimum_mb"
+
+
 @pytest.mark.parametrize(
     ("cpus", "users", "workers", "connections"),
     [(2, 10, 2, 4096), (64, 1000, 32, 4096), (1, 1000, 1, 8192), (2, 20_000, 2, 65_536)],

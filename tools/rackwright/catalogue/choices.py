@@ -41,7 +41,7 @@ CHOICES: Mapping[str, Choice] = {
         ("none",),
         "log store",
         alone=("elasticsearch",),
-        companions={"kibana": ("elasticsearch",)},
+        companions={"kibana": ("elasticsearch",), "logstash": ("elasticsearch",)},
     ),
     "connection_pooler": Choice("postgresql", ("none",), "connection pooler", "postgresql"),
 }

@@ -17,7 +17,7 @@ from rackwright.catalogue.inference import API, GROUP, VARIABLE, api_port
 from rackwright.catalogue.logs import logs_plan
 from rackwright.catalogue.model import Certificate, Service, SharedCertificate
 from rackwright.catalogue.scrape import exporters, scrape_plan, watched
-from rackwright.catalogue.site import Site, SiteHost
+from rackwright.catalogue.site import LOG_STORE, Site, SiteHost
 from rackwright.errors import RackwrightError
 from rackwright.sizing.intent import Intent
 from rackwright.sizing.machine import Machine
@@ -29,6 +29,8 @@ __all__ = ["COMMON_ROLES", "EDGE_NAMES", "Machine", "host_plan", "inference_of",
 # Needed on every host, whatever runs there.
 COMMON_ROLES = ("base", "firewall", "tls", "hardening")
 
+# What may stand between the shippers and the log store.
+INTAKE = "logstash"
 
 Plan = dict[str, Any]
 
@@ -84,6 +86,7 @@ def host_plan(
         "engine": site.served_by(host).engine if host in site.groups.get(GROUP, ()) else None,
         "inference": inference_of(site),
         **{variable: _chosen(site, variable) for variable in CHOICES},
+        "log_intake": _log_intake(site),
         "callers": _callers(site, here, services, all_flows),
         "firewall": {
             "inbound": _inbound(site, here, services, all_flows),
@@ -173,6 +176,14 @@ def _chosen(site: Site, variable: str) -> Plan:
             if (port := service.ports.get(API)) is not None
         ],
     }
+
+
+def _log_intake(site: Site) -> Plan:
+    """Return where shippers bring their lines: to Logstash where the site has one, else to the store."""
+    if INTAKE not in site.catalogue.services or not (hosts := site.hosts_of(INTAKE)):
+        return _chosen(site, LOG_STORE)
+    port = site.catalogue.services[INTAKE].ports["lines"].port
+    return {"kind": INTAKE, "urls": [f"https://{_in_url(host.address)}:{port}" for host in hosts]}
 
 
 def _in_url(address: str) -> str:

@@ -140,7 +140,9 @@ def _service(service: ContainerService) -> dict[str, object]:
         "devices": [*map(literal, definition.devices)],
         "cap_add": definition.capabilities,
         "extra_hosts": {name: str(address) for name, address in sorted(definition.hosts.items())},
-        "networks": [network.name for network in definition.networks],
+        "networks": {"default": {"aliases": definition.names}}
+        if definition.names
+        else [network.name for network in definition.networks],
     }
     entry.update({key: value for key, value in optional.items() if value not in (None, [], {})})
     return entry

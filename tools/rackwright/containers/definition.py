@@ -149,6 +149,7 @@ class Definition(Strict):
             one of its own when left out.
         networks: The same for a container that is in several, or in one that nothing leads out of; the
             first is asked first for names.
+        names: Further names by which it is found in `network`, such as those of its certificate.
     """
 
     command: list[str] | None = None
@@ -163,6 +164,7 @@ class Definition(Strict):
     hosts: dict[str, IPvAnyAddress] = {}
     network: Annotated[str, Field(pattern=f"^{NAME.pattern}$")] | None = None
     networks: list[SharedNetwork] = []
+    names: list[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")]] = []
     healthcheck: Healthcheck
     memory_mb: Annotated[int, Field(ge=6)]
     cpus: Annotated[float, Field(gt=0)]
@@ -198,6 +200,8 @@ class Definition(Strict):
             raise ValueError("networks: a name is there twice")
         if self.ports and names and all(network.internal for network in self.networks):
             raise ValueError("ports: nothing leads into a container whose networks are all internal")
+        if self.names and self.network is None:
+            raise ValueError("names: others find it by them in a `network` that it shares")
         return self
 
 

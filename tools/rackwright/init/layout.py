@@ -25,11 +25,14 @@ PLACES: Mapping[str, str] = {
     "backup": "ops",
     "mirror": "ops",
     "log_store": "ops",
+    "logstash": "ops",
     "kibana": "ops",
     "dify": "app",
 }
 # On hosts whose answer names them, and on no others.
-BY_WISH = frozenset({"vector_store", "object_store", "grafana", "mirror", "log_store", "kibana", "dify"})
+BY_WISH = frozenset(
+    {"vector_store", "object_store", "grafana", "mirror", "log_store", "logstash", "kibana", "dify"}
+)
 # What the hosts of a group are for, in the site's own files.
 PURPOSES: Mapping[str, str] = {
     "edge": "HTTPS: the only hosts that people reach",
@@ -46,6 +49,7 @@ PURPOSES: Mapping[str, str] = {
     "backup": "Fetches and keeps the backups of all other hosts",
     "mirror": "Gives all hosts what they install, from a bundle (docs/bundle.md)",
     "log_store": "Keeps what all hosts log; needs log_store and the group container_hosts (docs/logs.md)",
+    "logstash": "Takes what the hosts log and hands it to the store; needs log_store (docs/logs.md)",
     "kibana": "Shows what the hosts log; needs log_store and the group container_hosts (docs/logs.md)",
     "dify": "Dify; needs its images, and the group container_hosts (docs/dify.md)",
 }

@@ -60,7 +60,7 @@ def troubles_of(results: Iterable[TaskResult]) -> tuple[Trouble, ...]:
 def notes_of(results: Iterable[TaskResult]) -> tuple[str, ...]:
     """Gather what could not be foreseen."""
     return tuple(
-        f"{result.host}, {result.role}: the databases could not be asked ({result.result['unasked']})"
+        f"{result.host}, {result.role}: what it holds could not be asked ({result.result['unasked']})"
         for result in results
         if result.result.get("unasked")
     )
@@ -194,6 +194,11 @@ def _objects(result: Mapping[str, Any]) -> Found:
         )
 
 
+def _settled(result: Mapping[str, Any]) -> Found:
+    for entry in _changed(result):
+        yield "", Item("object", str(entry["name"]), "changed", str(entry.get("reason") or ""))
+
+
 def _cluster(result: Mapping[str, Any]) -> Found:
     yield "", Item("database", "cluster", "created", str(result.get("reason") or ""))
 
@@ -218,6 +223,7 @@ _READERS: dict[str, Callable[[Mapping[str, Any]], Found]] = {
     "container_service": _container,
     "containers_retired": _retired,
     "postgresql_objects": _objects,
+    "settled_by": _settled,
     "postgresql_cluster": _cluster,
     "app_release": _release,
     "reboot": _reboot,

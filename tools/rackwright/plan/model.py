@@ -27,8 +27,8 @@ class Item:
     """One thing that would change.
 
     Attributes:
-        kind: file, package, unit, container, certificate, firewall, database, kernel_setting, user, group,
-            release, reboot or task.
+        kind: file, package, unit, container, certificate, firewall, database, object, kernel_setting, user,
+            group, release, reboot or task.
         name: path, package, unit, flow in words, …
         action: what would be done with it: created, changed, removed, installed, upgraded, started,
             restarted, reloaded, enabled, disabled, stopped, recreated, issued, renewed, repaired, allowed, …

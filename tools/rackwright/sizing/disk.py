@@ -37,6 +37,7 @@ DISK_NEEDS: Mapping[str, DiskNeed] = {
     "milvus": DiskNeed(8, 10),
     "prometheus": DiskNeed(2, 2),
     "elasticsearch": DiskNeed(6, 8),
+    "logstash": DiskNeed(2, 2),
     "llama_cpp": DiskNeed(4, 2),
     "ollama": DiskNeed(8, 8),
     "vllm": DiskNeed(8, 16),

@@ -14,6 +14,7 @@ from rackwright.sizing.elasticsearch import size_elasticsearch
 from rackwright.sizing.engines import size_llama_cpp, size_ollama, size_vllm
 from rackwright.sizing.engines_optional import size_fastchat, size_localai
 from rackwright.sizing.kibana import size_kibana
+from rackwright.sizing.logstash import size_logstash
 from rackwright.sizing.nginx import size_nginx
 from rackwright.sizing.postgresql import PostgresqlSettings, size_postgresql
 from rackwright.sizing.prometheus import size_prometheus
@@ -63,6 +64,7 @@ SIZERS: Mapping[str, Sizer] = {
     "kibana": size_kibana,
     "llama_cpp": size_llama_cpp,
     "localai": size_localai,
+    "logstash": size_logstash,
     "nginx": size_nginx,
     "ollama": size_ollama,
     "postgresql": _postgresql,

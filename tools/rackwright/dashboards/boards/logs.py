@@ -6,6 +6,7 @@ from rackwright.dashboards.model import Board, Choice, Row
 from rackwright.dashboards.panels import gauge, query, stat, time
 
 _ES = "elasticsearch"
+_LS = "logstash"
 
 LOGS = Board(
     "rackwright-logs",
@@ -64,6 +65,44 @@ LOGS = Board(
                     unit="ops",
                 ),
                 time("Size", query("sum(elasticsearch_indices_store_size_bytes)", "", _ES), unit="bytes"),
+            ),
+        ),
+        Row(
+            "Logstash",
+            (
+                time(
+                    "Lines that left",
+                    query(
+                        'sum by (pipeline) (rate(rackwright_logstash_events_total{way="out"}'
+                        "[$__rate_interval]))",
+                        "{{pipeline}}",
+                        _LS,
+                    ),
+                    unit="ops",
+                ),
+                time(
+                    "Queues",
+                    query(
+                        "100 * rackwright_logstash_queue_bytes / rackwright_logstash_queue_limit_bytes",
+                        "{{pipeline}}",
+                        _LS,
+                    ),
+                    unit="percent",
+                    most=100.0,
+                    warn=60.0,
+                    bad=80.0,
+                ),
+                stat(
+                    "Refused for good",
+                    query('sum(rackwright_logstash_refused_total{pipeline="refused"})', "", _LS),
+                    bad=1.0,
+                ),
+                time(
+                    "Heap",
+                    query("rackwright_logstash_heap_percent", "{{host}}", _LS),
+                    unit="percent",
+                    most=100.0,
+                ),
             ),
         ),
         Row(

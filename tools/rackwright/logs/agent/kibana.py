@@ -40,9 +40,10 @@ def opened(value: object) -> object:
 
 
 class Server:
-    """The server, asked as the account that provisions it."""
+    """The server, asked as the account that provisions it; with `check` nothing is written or waited for."""
 
-    def __init__(self, url: str, directory: Path, authority: str) -> None:
+    def __init__(self, url: str, directory: Path, authority: str, *, check: bool = False) -> None:
+        self._check = check
         password = (directory / "provisioner.password").read_text(encoding="utf-8").strip()
         # Bodies are short, and a form is taken as it is.
         self._client = Client([url], authority, USER, password, compress=False)
@@ -53,7 +54,7 @@ class Server:
         Raises:
             RefusedError: It does not answer in time, or the password is not right.
         """
-        ended = time.monotonic() + _WAIT_SECONDS
+        ended = time.monotonic() + (0 if self._check else _WAIT_SECONDS)
         while True:
             try:
                 status, answer = self._client.request("GET", "/api/status", b"", _SENT)
@@ -70,9 +71,11 @@ class Server:
             time.sleep(2)
 
     def bring(self, wanted: Mapping[str, Any]) -> bool:
-        """Bring one object in force; tell whether it had to be written."""
+        """Bring one object in force; tell whether it had to be written, or would have to be."""
         if holds(opened(self._found(wanted)), opened(dict(wanted))):
             return False
+        if self._check:
+            return True
         head = (
             f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="objects.ndjson"\r\n'
             "Content-Type: application/ndjson\r\n\r\n"
@@ -89,6 +92,8 @@ class Server:
         status, answer = self._client.request("GET", "/api/data_views/default", b"", _SENT)
         if status == _OK and json.loads(answer).get("data_view_id") == view:
             return False
+        if self._check:
+            return True
         body = json.dumps({"data_view_id": view, "force": True}).encode()
         self._asked("/api/data_views/default", body, _JSON)
         return True
@@ -118,9 +123,12 @@ class Server:
 
 
 def main(arguments: list[str]) -> None:
-    """Arguments: the URL with its path, the directory of objects.json, the authority's certificate."""
-    url, directory, authority = arguments
-    server = Server(url, Path(directory), authority)
+    """Arguments: the URL with its path, the directory of objects.json, the authority's certificate.
+
+    With `--check` behind them nothing is written.
+    """
+    url, directory, authority, *options = arguments
+    server = Server(url, Path(directory), authority, check="--check" in options)
     objects = json.loads((Path(directory) / "objects.json").read_text(encoding="utf-8"))
     try:
         server.wait()

@@ -55,10 +55,17 @@ def found_object(path: str, answer: Mapping[str, Any]) -> object:
 
 
 class Server:
-    """The server, asked as its administrator."""
+    """The server, asked as its administrator.
 
-    def __init__(self, url: str, directory: Path, authority: str) -> None:
-        self._url, self._authority = url, authority
+    Args:
+        url: Where it is.
+        directory: With the administrator's password.
+        authority: Of its certificate.
+        check: Nothing is written, and the server is not waited for.
+    """
+
+    def __init__(self, url: str, directory: Path, authority: str, *, check: bool = False) -> None:
+        self._url, self._authority, self._check = url, authority, check
         self._wanted = (directory / "elastic.password").read_text(encoding="utf-8").strip()
         self._in_force = directory / "elastic.password.in-force"
         self._client = self.as_user(ADMIN, self._wanted)
@@ -69,7 +76,7 @@ class Server:
 
     def log_in(self) -> bool:
         """Wait for the server; have the wanted password in force, and tell whether it was changed."""
-        ended = time.monotonic() + _WAIT_SECONDS
+        ended = time.monotonic() + (0 if self._check else _WAIT_SECONDS)
         while True:
             try:
                 status, _ = self._client.request("GET", "/_security/_authenticate", b"", _JSON)
@@ -84,16 +91,19 @@ class Server:
         changed = status == _UNAUTHORISED
         if changed:
             self._change_password()
-        self._keep()
+        if not self._check:
+            self._keep()
         return changed
 
     def _change_password(self) -> None:
         former = self._in_force.read_text(encoding="utf-8").strip() if self._in_force.is_file() else ""
-        body = json.dumps({"password": self._wanted}).encode()
-        path = f"/_security/user/{ADMIN}/_password"
-        status, _ = (
-            self.as_user(ADMIN, former).request("PUT", path, body, _JSON) if former else (_UNAUTHORISED, b"")
-        )
+        client = self.as_user(ADMIN, former)
+        if self._check:
+            self._client, request = client, ("GET", "/_security/_authenticate", b"")
+        else:
+            path = f"/_security/user/{ADMIN}/_password"
+            request = ("PUT", path, json.dumps({"password": self._wanted}).encode())
+        status, _ = client.request(*request, _JSON) if former else (_UNAUTHORISED, b"")
         if status != 200:  # noqa: PLR2004 - done
             raise RefusedError(f"neither the vault's password of `{ADMIN}` nor the one before it is right")
 
@@ -103,9 +113,11 @@ class Server:
             self._in_force.write_text(self._wanted, encoding="utf-8")
 
     def bring(self, path: str, body: Mapping[str, Any]) -> bool:
-        """Bring one object in force; tell whether it had to be written."""
+        """Bring one object in force; tell whether it had to be written, or would have to be."""
         if self._is_there(path, body):
             return False
+        if self._check:
+            return True
         status, answer = self._client.request("PUT", path, json.dumps(body).encode(), _JSON)
         if status not in {200, 201}:
             raise RefusedError(f"PUT {path}: {status} {answer.decode('utf-8', 'replace')[:500]}")
@@ -128,9 +140,12 @@ class Server:
 
 
 def main(arguments: list[str]) -> None:
-    """Arguments: the server's URL, the directory of objects.json, the authority's certificate."""
-    url, directory, authority = arguments
-    server = Server(url, Path(directory), authority)
+    """Arguments: the server's URL, the directory of objects.json, the authority's certificate.
+
+    With `--check` behind them nothing is written.
+    """
+    url, directory, authority, *options = arguments
+    server = Server(url, Path(directory), authority, check="--check" in options)
     objects = json.loads((Path(directory) / "objects.json").read_text(encoding="utf-8"))
     try:
         changed = [f"/_security/user/{ADMIN}"] if server.log_in() else []
