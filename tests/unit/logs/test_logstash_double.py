@@ -30,6 +30,8 @@ class Store(BaseHTTPRequestHandler):
     """Elasticsearch's `_bulk`: creates by id; refuses `fields` that are not as it likes."""
 
     lines: dict[str, dict[str, Any]]
+    # Of a client that was killed nothing more comes.
+    timeout = 2
 
     def do_POST(self) -> None:
         raw = self.rfile.read(int(self.headers["Content-Length"])).splitlines()
@@ -73,7 +75,7 @@ class Server:
         )  # fmt: skip
         (home / "config/tls-ca.pem").write_bytes(self.certificate.read_bytes())
         self._write()
-        self.store = self._store()
+        self.store: ThreadingHTTPServer | None = None
         self.process = self.started()
 
     def _write(self) -> None:
@@ -100,6 +102,7 @@ class Server:
 
     def _store(self) -> ThreadingHTTPServer:
         server = ThreadingHTTPServer((HERE, self.store_port), Store)
+        server.daemon_threads = False
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.certificate, self.key)
         server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
@@ -119,7 +122,17 @@ class Server:
         return process
 
     def open_store(self) -> None:
-        threading.Thread(target=self.store.serve_forever, daemon=True).start()
+        self.store = self._store()
+        self.serving = threading.Thread(target=self.store.serve_forever)
+        self.serving.start()
+
+    def close(self) -> None:
+        self.process.terminate()
+        self.process.wait(20)
+        if self.store is not None:
+            self.store.shutdown()
+            self.serving.join()
+            self.store.server_close()
 
     def send(self, batch: list[dict[str, Any]], user: str = "shipper", password: str = "s" * 40) -> int:
         request = urllib.request.Request(f"https://{HERE}:{self.port}/", json.dumps(batch).encode())
@@ -154,9 +167,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
     Store.lines = {}
     made = Server(tmp_path)
     yield made
-    made.process.terminate()
-    made.process.wait(20)
-    made.store.server_close()
+    made.close()
 
 
 def line(number: int, message: str = "", **more: Any) -> dict[str, Any]:  # noqa: ANN401 - fields of any kind
