@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tell(request: pytest.FixtureRequest) -> Callable[[str], None]:
     """Writes a measured figure beside the tests' names."""
     terminal = request.config.pluginmanager.get_plugin("terminalreporter")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import shlex
-import sys
 import time
 import urllib.parse
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,10 +51,10 @@ class Heard:
 
 
 class Watched:
-    """The site of a scenario, and who watches it."""
+    """The site of a scenario, and who watches it; `tell` says a measured figure to whoever runs the tests."""
 
-    def __init__(self, machines: Machines) -> None:
-        self.machines = machines
+    def __init__(self, machines: Machines, tell: Callable[[str], None]) -> None:
+        self.machines, self._tell = machines, tell
 
     def ask(self, path: str) -> Any:  # noqa: ANN401 - as the API's path has it
         """Asks Prometheus' API, and returns the data of its answer."""
@@ -91,7 +91,7 @@ class Watched:
                 told = entry.labels
                 if entry.status == status and entry.at >= since and labels.items() <= told.items():
                     if since:
-                        tell(f"{told['alertname']}: {status} after {entry.at - since:.0f} s")
+                        self._tell(f"{told['alertname']}: {status} after {entry.at - since:.0f} s")
                     return entry
             assert time.time() < end, f"{labels}: not {status} within {seconds:g} s; {self.pending()}"
             time.sleep(2)
@@ -133,9 +133,3 @@ class Watched:
         finally:
             self.machines.inside(machine, mended)
         self.wait_for("resolved", time.time(), seconds, **labels)
-
-
-def tell(text: str) -> None:
-    """Says something for whoever runs the tests (pytest -s)."""
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 from machines import Machines
+from telling import tell
 from watched import Watched
 
+__all__ = ["Query", "machines", "query", "tell", "watched"]
 Query = Callable[[str], list[dict[str, Any]]]
 
 
@@ -19,9 +21,9 @@ def machines() -> Machines:
 
 
 @pytest.fixture(scope="session")
-def watched(machines: Machines) -> Watched:
+def watched(machines: Machines, tell: Callable[[str], None]) -> Watched:
     """The site with a webhook that hears of every alert."""
-    found = Watched(machines)
+    found = Watched(machines, tell)
     found.listen()
     return found
 

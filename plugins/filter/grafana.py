@@ -59,12 +59,15 @@ def grafana_datasources(
     domain: str,
     further: Sequence[Mapping[str, Any]] = (),
     passwords: Mapping[str, str] | None = None,
+    beside: Mapping[str, str] | None = None,
 ) -> list[dict[str, Any]]:
     """Return the datasources of a site, as the role takes them; see `rackwright.dashboards.sources`."""
     from rackwright.dashboards.sources import sources  # noqa: PLC0415 - see above
 
     try:
-        return sources(plain(endpoints), str(domain), plain(further), plain(passwords or {}))
+        return sources(
+            plain(endpoints), str(domain), plain(further), plain(passwords or {}), plain(beside or {})
+        )
     except RackwrightError as error:
         raise AnsibleFilterError(f"{error.message}; {error.hint}") from None
 

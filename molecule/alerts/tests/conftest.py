@@ -1,5 +1,5 @@
 """The scenario's machines, and who watches them."""
 
-from watching import machines, query, watched
+from watching import machines, query, tell, watched
 
-__all__ = ["machines", "query", "watched"]
+__all__ = ["machines", "query", "tell", "watched"]

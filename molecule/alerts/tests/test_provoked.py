@@ -203,6 +203,9 @@ def test_a_zone_that_is_cut_off(watched: Watched, machines: Machines) -> None:
     finally:
         machines.on_gateway(f"ip rule del {rule}")
     watched.wait_for("resolved", time.time(), SECONDS, **labels)
+    between = {key: labels[key] for key in ("from_zone", "zone")}.items()
+    told = [entry for entry in watched.heard() if entry.at >= since and entry.status == "firing"]
+    assert {entry.labels["alertname"] for entry in told if between <= entry.labels.items()} == {"ZoneCut"}
 
 
 def test_a_broken_backup(watched: Watched, machines: Machines) -> None:

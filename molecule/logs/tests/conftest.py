@@ -7,6 +7,10 @@ from dataclasses import dataclass
 
 import pytest
 from machines import Machines
+from telling import tell
+from watched import Watched
+
+__all__ = ["tell"]
 
 # Runs on the store's host, as its administrator: pages through all that came, in the order in which it came.
 READ = """
@@ -95,6 +99,12 @@ def machines() -> Machines:
 @pytest.fixture(scope="session")
 def log_store(machines: Machines) -> LogStore:
     return LogStore(machines)
+
+
+@pytest.fixture(scope="session")
+def watched(machines: Machines, tell: Callable[[str], None]) -> Watched:
+    """Who watches the site; of its alerts nobody is told."""
+    return Watched(machines, tell)
 
 
 Writer = Callable[[str, str, int], None]

@@ -2,7 +2,6 @@
 
 import time
 
-import pytest
 from machines import Machines
 from watched import Watched
 
@@ -10,11 +9,6 @@ from rackwright.dashboards.boards.logs import LOGS
 from rackwright.dashboards.promql import filled
 
 STORE = "elasticsearch"
-
-
-@pytest.fixture(scope="module")
-def watched(machines: Machines) -> Watched:
-    return Watched(machines)
 
 
 def answered(watched: Watched, expr: str, seconds: float = 90) -> bool:

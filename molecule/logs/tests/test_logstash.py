@@ -197,8 +197,7 @@ def test_no_secret_is_in_its_environment_or_in_open_files(
     assert set(machines.inside("ops1", f"stat -c %a {secrets}/*.conf").split()) <= {"400", "600"}
 
 
-def test_every_query_about_it_returns_data(machines: Machines) -> None:
-    watched = Watched(machines)
+def test_every_query_about_it_returns_data(watched: Watched) -> None:
     asked_of_it = [query.expr for _, query in LOGS.queries() if "logstash" in query.needs]
     assert asked_of_it
     ended = time.monotonic() + 90

@@ -55,7 +55,7 @@ def series(given: dict[str, str]) -> list[dict[str, str]]:
 
 
 def cases(name: str, data: dict[str, Any]) -> list[dict[str, Any]]:
-    query = f'count(ALERTS{{alertname="{name}",alertstate="firing"}}) > bool 0'
+    fired = f'ALERTS{{alertname="{name}",alertstate="firing"}}'
     found = []
     for kind, given in data.items():
         if kind in {"at", "always"}:
@@ -68,7 +68,8 @@ def cases(name: str, data: dict[str, Any]) -> list[dict[str, Any]]:
                 "input_series": series(given),
                 "promql_expr_test": [
                     {
-                        "expr": query,
+                        # On healthy ones it must not have fired at any time.
+                        "expr": f"count({fired}) > bool 0" if fires else f"count_over_time({fired}[2h])",
                         "eval_time": data.get("at", "60m"),
                         "exp_samples": [{"labels": "{}", "value": 1}] if fires else [],
                     }

@@ -31,6 +31,10 @@ def test_the_log_store_is_asked_by_who_may_read_it() -> None:
     assert (found["user"], found["password"], found["certificate"]) == ("reader", "secret", False)
     assert found["settings"]["index"] == "[ai-platform-]YYYY.MM.DD"
     assert "timeInterval" not in found["settings"]
+    assert found["url"] == "https://10.0.40.11:9200"
+    beside = {"elasticsearch": "https://elasticsearch.ai.internal:9200"}
+    found = sources(endpoints, "ai.internal", passwords={"elasticsearch": "secret"}, beside=beside)[-1]
+    assert (found["url"], found["server_name"]) == (beside["elasticsearch"], "elasticsearch.ai.internal")
 
 
 def test_an_ipv6_address_stands_in_brackets() -> None:

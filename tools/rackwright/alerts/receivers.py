@@ -157,11 +157,6 @@ def _inhibitions() -> list[dict[str, Any]]:
             "equal": ["site", "host"],
         },
         {
-            "source_matchers": ['alertname="ZoneCut"'],
-            "target_matchers": ['alertname="ServiceUnreachable"'],
-            "equal": ["site", "from_zone", "zone"],
-        },
-        {
             "source_matchers": ['alertname="ServiceDown"'],
             "target_matchers": [
                 'alertname=~"TargetDown|ServiceUnreachable|UnitFailed|.*Down"',

@@ -53,6 +53,7 @@ def sources(
     domain: str,
     further: Sequence[Mapping[str, Any]] = (),
     passwords: Mapping[str, str] | None = None,
+    beside: Mapping[str, str] | None = None,
     scrape_seconds: int = 15,
 ) -> list[dict[str, Any]]:
     """Return the datasources of a site, as the role takes them; of several hosts the first is asked.
@@ -62,6 +63,7 @@ def sources(
         domain: Of the site; certificates of the catalogue carry <service>.<domain>.
         further: Datasources of the site's own.
         passwords: Of the accounts by which services are asked, by service.
+        beside: URLs of services whose containers share a network with Grafana's, by service.
         scrape_seconds: Between two values of a metric.
 
     Raises:
@@ -78,7 +80,7 @@ def sources(
                     "name": kind.name,
                     "uid": f"rackwright-{service}",
                     "type": service,
-                    "url": f"https://{host}:{port}",
+                    "url": (beside or {}).get(service, f"https://{host}:{port}"),
                     "server_name": f"{service}.{domain}",
                     "certificate": not kind.user,
                     **({"user": kind.user, "password": (passwords or {})[service]} if kind.user else {}),
