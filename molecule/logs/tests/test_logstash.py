@@ -20,7 +20,7 @@ from rackwright.dashboards.boards.logs import LOGS
 from rackwright.dashboards.promql import filled
 from rackwright.site.inventory import load_inventory
 
-OVERLAY = PROJECT / "molecule/logs/logstash.yml"
+OVERLAY = PROJECT / "molecule/logs/logstash.lab.yml"
 HOSTS = "localhost,app1,data1,ops1"
 RUN = f"{int(time.time()):x}"
 FILE = f"/var/log/redis/by-logstash-{RUN}.log"
