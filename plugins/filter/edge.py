@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from rackwright.edge import certificate, sites
+from rackwright.edge import answers, certificate, limits, problems, sites
 from rackwright.site.plain import plain
 
 DOCUMENTATION = r"""
@@ -63,14 +63,40 @@ def url_address(address: str) -> str:
     return f"[{address}]" if ":" in str(address) else str(address)
 
 
+def edge_problems(settings: dict[str, Any], role: str) -> list[str]:
+    """Return what is wrong with the variables of a proxy's role, one sentence for each."""
+    return problems.problems(str(role), plain(settings))
+
+
+def edge_errors(upload_limit_mb: int) -> dict[int, str]:
+    """Return what a proxy says of itself with each status."""
+    return answers.errors(int(upload_limit_mb))
+
+
+def edge_said(name: str) -> object:
+    """Return one of what proxies have in common: `CIPHERS`, `COMPRESSED`, `CACHING`, `STYLE`, `CLOSED`."""
+    found = getattr(answers, str(name))
+    return [list(item) if isinstance(item, tuple) else item for item in found] if isinstance(found, tuple) else found
+
+
+def edge_window(rate: int, burst: int) -> dict[str, int]:
+    """Return `period_ms` and `most`: the window that lets through what a rate with a burst does."""
+    found = limits.window(int(rate), int(burst))
+    return {"period_ms": found.period_ms, "most": found.most}
+
+
 class FilterModule:
     """The filters of this file."""
 
     def filters(self) -> dict[str, Callable[..., object]]:
         """Return the filters by name."""
         return {
+            "edge_errors": edge_errors,
+            "edge_problems": edge_problems,
+            "edge_said": edge_said,
             "edge_sites": edge_sites,
             "edge_upstreams": edge_upstreams,
+            "edge_window": edge_window,
             "certificate_problems": certificate_problems,
             "site_path": site_path,
             "url_address": url_address,

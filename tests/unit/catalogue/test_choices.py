@@ -57,6 +57,31 @@ def test_objects_are_served_to_those_who_are_named_and_nobody_else(make_site: Ma
     assert "rclone" not in {*without["services"], *without["roles"], *without["budget"]["services"]}
 
 
+def test_one_engine_is_the_edge_and_the_other_costs_nothing(make_site: MakeSite) -> None:
+    plans = {
+        engine: host_plan(make_site({}, choices={"edge_engine": engine}), "edge1", MACHINE)
+        for engine in ("nginx", "haproxy")
+    }
+    for engine, other in (("nginx", "haproxy"), ("haproxy", "nginx")):
+        plan = plans[engine]
+        assert plan["edge_engine"] == {"kind": engine, "urls": []}
+        assert engine in plan["services"]
+        assert other not in {*plan["services"], *plan["roles"], *plan["settings"]}
+    # What is served, and what the edge may call, is the same.
+    assert plans["nginx"]["edge"] == plans["haproxy"]["edge"]
+    assert plans["nginx"]["firewall"]["outbound"] == plans["haproxy"]["firewall"]["outbound"]
+    opened = {
+        engine: {rule["port"] for rule in plan["firewall"]["inbound"]} for engine, plan in plans.items()
+    }
+    assert {80, 443} <= opened["nginx"] & opened["haproxy"]
+
+
+def test_a_site_that_says_nothing_has_nginx(make_site: MakeSite) -> None:
+    assert choices_of({}, {}, {"edge": ["edge1"]})["edge_engine"] == "nginx"
+    assert [host.name for host in make_site({}).hosts_of("nginx")] == ["edge1"]
+    assert make_site({}).hosts_of("haproxy") == ()
+
+
 def test_kibana_asks_the_log_store_and_the_edge_passes_its_path_on(make_site: MakeSite) -> None:
     groups = {"log_store": ["ops1"], "kibana": ["ops1"], "container_hosts": ["ops1"]}
     site = make_site(groups, choices={"log_store": "elasticsearch"})

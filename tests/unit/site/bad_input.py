@@ -180,6 +180,18 @@ BAD: dict[str, Bad] = {
         [("edge_tls", "acme", "needs directory", "docs/variables.md", "")],
         [add("edge_tls: {mode: acme}")],
     ),
+    "unknown engine of the edge": Bad(
+        [("edge_engine", "traefik", "there are nginx, haproxy", "write `edge_engine: ", "")],
+        [add("edge_engine: traefik")],
+    ),
+    "ACME with HAProxy": Bad(
+        [("edge_tls.mode", "acme", "edge_engine is haproxy", "edge_engine: nginx", "")],
+        [add("edge_engine: haproxy"), add("edge_tls: {mode: acme, directory: https://192.0.2.1/directory}")],
+    ),
+    "OCSP with HAProxy": Bad(
+        [("edge_tls.ocsp_responder", "http://192.0.2.1/ocsp", "the certificate names", "leave it out", "")],
+        [add("edge_engine: haproxy"), add("edge_tls: {mode: internal_ca, ocsp_responder: http://192.0.2.1/ocsp}")],
+    ),
     "allowlist that is no network": Bad(
         [("edge_rules.0.networks.0", "10.0.0.0/33", "IPv4 or IPv6 network", "docs/variables.md", "")],
         [add("edge_rules: [{site: api, path: /api/rag/, networks: [10.0.0.0/33]}]")],

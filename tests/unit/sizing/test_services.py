@@ -112,6 +112,23 @@ def test_nginx(cpus: int, users: int, workers: int, connections: int) -> None:
     assert sizing.services["nginx"].parts["connections"].value == workers * connections
 
 
+@pytest.mark.parametrize(
+    ("cpus", "users", "threads", "connections"), [(2, 10, 2, 4096), (64, 1000, 32, 8192), (2, 50_000, 2, 262_144)]
+)
+def test_haproxy(cpus: int, users: int, threads: int, connections: int) -> None:
+    sizing = alone("haproxy", cpus=cpus, share=None, intent=Intent(concurrent_users=users))
+    assert values(sizing, "haproxy") == {
+        "threads": threads,
+        "connections": connections,
+        "open_files": connections * 2 + 512,
+    }
+
+
+def test_an_operator_sets_haproxy_and_the_files_follow() -> None:
+    sizing = alone("haproxy", share=None, options={"haproxy_connections": 10_000, "haproxy_threads": 3})
+    assert values(sizing, "haproxy") == {"threads": 3, "connections": 10_000, "open_files": 20_512}
+
+
 def test_an_operator_sets_nginx_and_the_files_follow() -> None:
     sizing = alone("nginx", share=None, options={"nginx_worker_connections": 10_000, "nginx_workers": 3})
     assert values(sizing, "nginx") == {"workers": 3, "worker_connections": 10_000, "open_files": 20_512}

@@ -21,7 +21,8 @@ from rackwright.zones.run import try_zones
 
 PLAYBOOK = "playbooks/audit.yml"
 _LOOK = "Look"
-_NGINX = "/etc/nginx/nginx.conf"
+# Of the edge by nginx, and of what serves files behind HAProxy, for which there is no such reader.
+_NGINX = ("/etc/nginx/nginx.conf", "/etc/rackwright/edge-files/nginx.conf")
 _GIXY_SECONDS = 120
 
 
@@ -68,7 +69,11 @@ def _items(inventory: Inventory, seen: Mapping[str, Mapping[str, Any]]) -> Itera
         yield from judge_host(host, answer, declared, exceptions)
         if host in site.groups.get("edge", ()):
             yield from judge_tls(host, answer, own_authority=tls.get("mode", "internal_ca") == "internal_ca")
-            yield from judge_gixy(host, gixy(answer["files"].get(_NGINX, "")))
+            yield from judge_gixy(host, gixy(_configuration(answer["files"])))
+
+
+def _configuration(files: Mapping[str, str]) -> str:
+    return next((files[path] for path in _NGINX if files.get(path)), "")
 
 
 def gixy(configuration: str) -> list[dict[str, Any]] | None:

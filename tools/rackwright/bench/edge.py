@@ -88,7 +88,7 @@ def bench_edge(inventories: Sequence[Path], rounds: int, board: Board) -> EdgeCo
             },
             "edge": {
                 "address": str(edges[0].address),
-                "port": services["nginx"].ports["https"].port,
+                "port": services[site.values_of(edges[0].name)["edge_engine"]].ports["https"].port,
                 "name": f"api.{domain}",
             },
         },

@@ -1,4 +1,4 @@
-"""What a site chooses one of: its vector store, its object store.
+"""What a site chooses one of: its vector store, its edge.
 
 A service of the catalogue with the key `when` runs only where the variables that it names have its values; so
 a service that was not chosen has no port, no share of a host and no play. A value that no service stands for
@@ -23,6 +23,7 @@ class Choice:
         scheme: Of the addresses at which it is called; https or http when empty.
         companions: Groups that have hosts only with some of the values: they show or feed what was chosen.
         alone: Values that run on one host: of several each would keep a part and know nothing of the others.
+        called: Whether other services call what was chosen, on its port `api`; the world finds the edge by its name.
     """
 
     group: str
@@ -30,6 +31,7 @@ class Choice:
     what: str
     scheme: str = ""
     alone: tuple[str, ...] = ()
+    called: bool = True
     companions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
@@ -43,6 +45,7 @@ CHOICES: Mapping[str, Choice] = {
         alone=("elasticsearch",),
         companions={"kibana": ("elasticsearch",), "logstash": ("elasticsearch",)},
     ),
+    "edge_engine": Choice("edge", ("nginx",), "edge", called=False),
     "connection_pooler": Choice("postgresql", ("none",), "connection pooler", "postgresql"),
 }
 

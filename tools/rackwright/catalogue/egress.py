@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rackwright.catalogue.site import Site
 
 Plan = dict[str, Any]
-# nginx' workers, by which the outside speaks with the platform; Debian and Ubuntu have it from the start.
+# The workers of nginx and of HAProxy, by which the outside speaks with the platform; Debian and Ubuntu have it from the start.
 EDGE_USER = "www-data"
 
 

@@ -6,6 +6,7 @@ import ipaddress
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from rackwright.catalogue.choices import CHOICES
 from rackwright.catalogue.egress import Egress
 from rackwright.catalogue.inference import VARIABLE, Serving
 from rackwright.catalogue.load import Catalogue
@@ -89,7 +90,8 @@ class Site:
 
     def values_of(self, host: str) -> dict[str, str]:
         """Return the variables by which services are selected, with their values on a host."""
-        return {**self.choices, VARIABLE: self.served_by(host).engine}
+        usual = {variable: choice.without[0] for variable, choice in CHOICES.items()}
+        return {**usual, **self.choices, VARIABLE: self.served_by(host).engine}
 
     def group_hosts(self, group: str) -> tuple[SiteHost, ...]:
         """Return the hosts of the platform that are in a group; none for a group that does not exist."""

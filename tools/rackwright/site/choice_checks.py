@@ -24,7 +24,7 @@ def choice_findings(
     """
     for variable, choice in CHOICES.items():
         chosen = choices[variable]
-        names = [*choice.without, *catalogue.selectable(variable)]
+        names = list(dict.fromkeys((*choice.without, *catalogue.selectable(variable))))
         if chosen not in names:
             meant = nearest(chosen, names) or names[0]
             rule = f"there is no {choice.what} of this name; there are {', '.join(names)}"

@@ -150,6 +150,10 @@ class SiteVariables(Strict):
         default=list(PRIVATE_NETWORKS),
         description="Networks whose clients may use /api/ at the edge; everybody else is denied.",
     )
+    edge_engine: str = Field(
+        default="nginx",
+        description="What the outside speaks with: nginx, or haproxy (docs/edge.md).",
+    )
     edge_access: dict[str, list[Network]] = Field(
         default={},
         description="Networks by the names that the catalogue's routes use, beside clients (client_networks) "

@@ -31,6 +31,7 @@ DISK_NEEDS: Mapping[str, DiskNeed] = {
     "redis": DiskNeed(1, 1),
     "app": DiskNeed(1, 1),
     "nginx": DiskNeed(1, 1),
+    "haproxy": DiskNeed(1, 1),
     "qdrant": DiskNeed(4, 4),
     "chroma": DiskNeed(4, 2),
     "rclone": DiskNeed(4, 2),

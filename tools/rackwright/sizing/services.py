@@ -13,6 +13,7 @@ from rackwright.sizing.containers import size_container
 from rackwright.sizing.elasticsearch import size_elasticsearch
 from rackwright.sizing.engines import size_llama_cpp, size_ollama, size_vllm
 from rackwright.sizing.engines_optional import size_fastchat, size_localai
+from rackwright.sizing.haproxy import size_haproxy
 from rackwright.sizing.kibana import size_kibana
 from rackwright.sizing.logstash import size_logstash
 from rackwright.sizing.nginx import size_nginx
@@ -61,6 +62,7 @@ SIZERS: Mapping[str, Sizer] = {
     "elasticsearch": size_elasticsearch,
     "fastchat": size_fastchat,
     "grafana": size_container,
+    "haproxy": size_haproxy,
     "kibana": size_kibana,
     "llama_cpp": size_llama_cpp,
     "localai": size_localai,

@@ -14,6 +14,8 @@ from rackwright.tiers.load import tier_of
 OPTIONS = (
     "app_workers",
     "fastchat_concurrency",
+    "haproxy_connections",
+    "haproxy_threads",
     "llama_cpp_context",
     "llama_cpp_parallel",
     "llama_cpp_threads",

@@ -9,9 +9,21 @@ _QUIET = "nobody has asked yet"
 _ALL = rate("rackwright_edge_requests_total")
 _FAILED = rate("rackwright_edge_requests_total", where='status=~"5.."')
 
+_UP = f"""{gauge("nginx_up")} or {gauge("up", 'service="haproxy"')}"""
+# Of whichever engine the site has.
+OPEN = f"{gauge('nginx_connections_active')} or {gauge('haproxy_process_current_connections')}"
+
 
 def _edge(expr: str, legend: str = "{{host}}", rare: str = "") -> Query:
-    return query(expr, legend, "nginx", rare)
+    return query(expr, legend, ("nginx", "haproxy"), rare)
+
+
+def _nginx(expr: str, legend: str = "{{host}}") -> Query:
+    return query(expr, legend, "nginx")
+
+
+def _haproxy(expr: str, legend: str = "{{host}}") -> Query:
+    return query(expr, legend, "haproxy")
 
 
 EDGE = Board(
@@ -22,14 +34,14 @@ EDGE = Board(
         Row(
             "Now",
             (
-                stat("Answers", _edge(gauge("nginx_up")), names=((0, "away"), (1, "up")), bad=1.0, low=True),
-                stat("Open connections", _edge(gauge("nginx_connections_active"))),
-                stat("Being written", _edge(gauge("nginx_connections_writing"))),
-                stat("Idle", _edge(gauge("nginx_connections_waiting"))),
+                stat("Answers", _edge(_UP), names=((0, "away"), (1, "up")), bad=1.0, low=True),
+                stat("Open connections", _edge(OPEN)),
+                stat("Being written", _nginx(gauge("nginx_connections_writing"))),
+                stat("Idle", _nginx(gauge("nginx_connections_waiting"))),
                 stat(
                     "Soonest certificate",
                     _edge(
-                        'min(rackwright_certificate_not_after_seconds{exported_service="nginx"}) - time()',
+                        'min(rackwright_certificate_not_after_seconds{exported_service=~"nginx|haproxy"}) - time()',
                         "",
                     ),
                     unit="s",
@@ -42,11 +54,17 @@ EDGE = Board(
         Row(
             "Traffic",
             (
-                time("Requests", _edge(rate("nginx_http_requests_total")), unit="reqps"),
+                time(
+                    "Requests",
+                    _nginx(rate("nginx_http_requests_total")),
+                    _haproxy(rate("haproxy_process_requests_total")),
+                    unit="reqps",
+                ),
                 time(
                     "Connections",
-                    _edge(rate("nginx_connections_accepted"), "{{host}} accepted"),
-                    _edge(rate("nginx_connections_handled"), "{{host}} handled"),
+                    _nginx(rate("nginx_connections_accepted"), "{{host}} accepted"),
+                    _nginx(rate("nginx_connections_handled"), "{{host}} handled"),
+                    _haproxy(rate("haproxy_process_connections_total"), "{{host}} accepted"),
                     about="Accepted but not handled: worker_connections is too small.",
                     unit="cps",
                 ),
@@ -58,7 +76,11 @@ EDGE = Board(
                     stacked=True,
                 ),
                 quantiles(
-                    "Time of an answer", "rackwright_edge_request_seconds", "nginx", rare=_QUIET, width=12
+                    "Time of an answer",
+                    "rackwright_edge_request_seconds",
+                    ("nginx", "haproxy"),
+                    rare=_QUIET,
+                    width=12,
                 ),
                 time(
                     "Answers that failed",

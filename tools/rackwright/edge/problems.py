@@ -1,36 +1,14 @@
-"""Says what is wrong with the edge's settings, before any host is touched."""
+"""What is wrong with the settings of the edge's proxy, whichever it is, before any host is touched.
+
+The proxies' roles have the same variables, each under its own name (`nginx_sites`, `haproxy_sites`).
+"""
 
 from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
-
-DOCUMENTATION = r"""
-name: nginx_problems
-short_description: Problems of the settings of the role nginx
-description: Each problem names the variable, its value, the rule and what to write instead.
-positional: _input
-options:
-  _input:
-    description: The role's variables, by name.
-    type: dict
-    required: true
-author: [Rackwright]
-"""
-
-EXAMPLES = r"""
-# ["nginx_upload_limit_mb is 0: must be a whole number from 1 to 10240; write for example 50"]
-problems: "{{ {'nginx_upload_limit_mb': 0} | nginx_problems }}"
-"""
-
-RETURN = r"""
-_value:
-  description: Sentences; empty when all is well.
-  type: list
-  elements: str
-"""
 
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 _PATH = re.compile(r"/[A-Za-z0-9._~/-]*")
@@ -40,22 +18,24 @@ _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?")
 _HIGHEST_PORT = 65535
 # Least and most, and what to write.
 _NUMBERS = {
-    "nginx_api_rate": (1, 100_000, 100),
-    "nginx_api_burst": (0, 100_000, 100),
-    "nginx_chat_burst": (0, 100_000, 20),
-    "nginx_model_rate": (1, 100_000, 10),
-    "nginx_model_burst": (0, 100_000, 10),
-    "nginx_connections_per_address": (1, 100_000, 256),
-    "nginx_upload_limit_mb": (1, 10_240, 50),
-    "nginx_header_timeout": (1, 600, 15),
-    "nginx_body_timeout": (1, 3_600, 30),
-    "nginx_connect_timeout": (1, 600, 75),
-    "nginx_read_timeout": (1, 86_400, 300),
-    "nginx_hsts_seconds": (0, 63_072_000, 31_536_000),
-    "nginx_workers": (0, 1_024, 0),
-    "nginx_worker_connections": (64, 1_000_000, 4_096),
-    "nginx_open_files": (128, 10_000_000, 8_704),
-    "nginx_status_port": (0, _HIGHEST_PORT, 0),
+    "api_rate": (1, 100_000, 100),
+    "api_burst": (0, 100_000, 100),
+    "chat_burst": (0, 100_000, 20),
+    "model_rate": (1, 100_000, 10),
+    "model_burst": (0, 100_000, 10),
+    "connections_per_address": (1, 100_000, 256),
+    "upload_limit_mb": (1, 10_240, 50),
+    "header_timeout": (1, 600, 15),
+    "body_timeout": (1, 3_600, 30),
+    "connect_timeout": (1, 600, 75),
+    "read_timeout": (1, 86_400, 300),
+    "hsts_seconds": (0, 63_072_000, 31_536_000),
+    "workers": (0, 1_024, 0),
+    "worker_connections": (64, 1_000_000, 4_096),
+    "threads": (0, 64, 0),
+    "connections": (64, 10_000_000, 4_096),
+    "open_files": (128, 10_000_000, 8_704),
+    "status_port": (0, _HIGHEST_PORT, 0),
 }
 
 
@@ -77,36 +57,37 @@ def _numbers(settings: Mapping[str, Any]) -> Iterator[str]:
 
 def _files(settings: Mapping[str, Any]) -> Iterator[str]:
     """Each connection may have one to an upstream beside it; too few files would refuse users at the peak."""
-    files, connections = (str(settings.get(f"nginx_{name}")) for name in ("open_files", "worker_connections"))
-    if files.isdecimal() and connections.isdecimal() and int(files) < 2 * int(connections):
-        rule = f"too few for {connections} worker_connections, which need two each"
-        yield _problem("nginx_open_files", files, rule, f"at least {2 * int(connections)}")
+    for name in ("worker_connections", "connections"):
+        files, connections = str(settings.get("open_files")), str(settings.get(name))
+        if files.isdecimal() and connections.isdecimal() and int(files) < 2 * int(connections):
+            rule = f"too few for {connections} {name}, which need two each"
+            yield _problem("open_files", files, rule, f"at least {2 * int(connections)}")
 
 
 def _networks(settings: Mapping[str, Any]) -> Iterator[str]:
-    given = [("nginx_trusted_proxies", settings.get("nginx_trusted_proxies", []))]
+    given = [("trusted_proxies", settings.get("trusted_proxies", []))]
     given += [
-        (f"nginx_sites.{site.get('name')}{route.get('path')}.networks", route.get("networks") or [])
-        for site in settings.get("nginx_sites", [])
+        (f"sites.{site.get('name')}{route.get('path')}.networks", route.get("networks") or [])
+        for site in settings.get("sites", [])
         for route in site.get("routes") or []
     ]
-    maintenance = settings.get("nginx_maintenance") or {}
-    given.append(("nginx_maintenance.except", maintenance.get("except") or []))
+    maintenance = settings.get("maintenance") or {}
+    given.append(("maintenance.except", maintenance.get("except") or []))
     for variable, values in given:
         for value in values:
             try:
                 ipaddress.ip_network(str(value))
             except ValueError as error:
                 yield _problem(variable, value, f"is no network ({error})", "for example 10.0.0.0/8")
-    for value in settings.get("nginx_trusted_proxies", []):
+    for value in settings.get("trusted_proxies", []):
         if str(value).endswith("/0"):
             rule = "every client could claim any address and pass the allowlist"
-            yield _problem("nginx_trusted_proxies", value, rule, "the addresses of your own load balancers")
+            yield _problem("trusted_proxies", value, rule, "the addresses of your own load balancers")
 
 
 def _listening(settings: Mapping[str, Any]) -> Iterator[str]:
-    for name, listen in settings.get("nginx_listen", {}).items():
-        variable, port = f"nginx_listen.{name}", listen.get("port")
+    for name, listen in settings.get("listen", {}).items():
+        variable, port = f"listen.{name}", listen.get("port")
         try:
             ipaddress.ip_address(str(listen.get("address")))
         except ValueError:
@@ -118,21 +99,21 @@ def _listening(settings: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _sites(settings: Mapping[str, Any]) -> Iterator[str]:
-    domain = settings.get("nginx_domain")
+    domain = settings.get("domain")
     if domain is not None and not all(_LABEL.fullmatch(label) for label in str(domain).split(".")):
-        yield _problem("nginx_domain", domain, "is no domain in lower case", "for example example.internal")
-    upstreams = settings.get("nginx_upstreams", {})
-    sites = settings.get("nginx_sites", [])
+        yield _problem("domain", domain, "is no domain in lower case", "for example example.internal")
+    upstreams = settings.get("upstreams", {})
+    sites = settings.get("sites", [])
     names = [site.get("name") for site in sites]
     for site in sites:
         name = site.get("name")
         if not _LABEL.fullmatch(str(name)):
-            yield _problem("nginx_sites", name, "is no host name", "the first label only, for example api")
+            yield _problem("sites", name, "is no host name", "the first label only, for example api")
         if names.count(name) > 1:
-            yield _problem("nginx_sites", name, "is there twice", "each name once")
-        if site.get("client_certificate") and not settings.get("nginx_client_authority"):
+            yield _problem("sites", name, "is there twice", "each name once")
+        if site.get("client_certificate") and not settings.get("client_authority"):
             rule = f"{name} asks for clients' certificates, and none could be verified"
-            yield _problem("nginx_client_authority", "", rule, "the PEM text of their authority")
+            yield _problem("client_authority", "", rule, "the PEM text of their authority")
         yield from _routes(str(name), site.get("routes") or [], upstreams)
 
 
@@ -140,21 +121,21 @@ def _routes(site: str, routes: list[Mapping[str, Any]], upstreams: Mapping[str, 
     places = [(route.get("path"), bool(route.get("exact"))) for route in routes]
     for route in routes:
         path, upstream = str(route.get("path")), route.get("upstream")
-        variable = f"nginx_sites.{site}"
+        variable = f"sites.{site}"
         if not _PATH.fullmatch(path):
             yield _problem(variable, path, "is no path", "for example /api/")
         if places.count((route.get("path"), bool(route.get("exact")))) > 1:
             yield _problem(variable, path, "is there twice", "each path once")
         if upstream not in upstreams:
             known = ", ".join(sorted(upstreams)) or "none"
-            yield _problem(variable, upstream, f"is no upstream of nginx_upstreams ({known})", "one of those")
+            yield _problem(variable, upstream, f"is no upstream ({known})", "one of those")
 
 
 def _upstreams(settings: Mapping[str, Any]) -> Iterator[str]:
-    for name, upstream in settings.get("nginx_upstreams", {}).items():
-        variable = f"nginx_upstreams.{name}"
+    for name, upstream in settings.get("upstreams", {}).items():
+        variable = f"upstreams.{name}"
         if not _UPSTREAM.fullmatch(str(name)):
-            yield _problem("nginx_upstreams", name, "must be of a-z, 0-9 and _", "for example app")
+            yield _problem("upstreams", name, "must be of a-z, 0-9 and _", "for example app")
         servers = upstream.get("servers") or []
         if not servers:
             rule = "nothing would answer"
@@ -171,51 +152,45 @@ def _upstreams(settings: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _origins(settings: Mapping[str, Any]) -> Iterator[str]:
-    for origin in settings.get("nginx_cors_origins", []):
+    for origin in settings.get("cors_origins", []):
         if not _ORIGIN.fullmatch(str(origin)):
             rule = "is no origin (* is not allowed: the API takes tokens)"
-            yield _problem("nginx_cors_origins", origin, rule, "for example https://portal.example.internal")
+            yield _problem("cors_origins", origin, rule, "for example https://portal.example.internal")
 
 
 def _authorities(settings: Mapping[str, Any]) -> Iterator[str]:
-    acme = settings.get("nginx_acme") or {}
+    acme = settings.get("acme") or {}
     texts = {
-        "nginx_client_authority": settings.get("nginx_client_authority"),
-        "nginx_acme.authority": acme.get("authority"),
+        "client_authority": settings.get("client_authority"),
+        "acme.authority": acme.get("authority"),
     }
     for variable, text in texts.items():
         if text and "-----BEGIN CERTIFICATE-----" not in text:
             yield _problem(variable, str(text)[:40], "holds no certificate", "the text of a PEM file")
-    directory, responder = str(acme.get("directory") or ""), str(settings.get("nginx_ocsp_responder") or "")
+    directory, responder = str(acme.get("directory") or ""), str(settings.get("ocsp_responder") or "")
     if directory and not re.fullmatch(r"https?://[^\s\"$`\\]+", directory):
         yield _problem(
-            "nginx_acme.directory",
+            "acme.directory",
             directory,
             "is no URL",
             "for example https://acme.example.internal/directory",
         )
     if re.search(r"[\s\"$`\\]", str(acme.get("email") or "")):
-        yield _problem("nginx_acme.email", acme["email"], "is no address", "for example ops@example.internal")
+        yield _problem("acme.email", acme["email"], "is no address", "for example ops@example.internal")
     if responder and not _URL.fullmatch(responder):
         rule = "is no URL with an address (hosts ask no resolver)"
-        yield _problem("nginx_ocsp_responder", responder, rule, "for example http://10.0.0.5/ocsp")
+        yield _problem("ocsp_responder", responder, rule, "for example http://10.0.0.5/ocsp")
 
 
 _CHECKS = (_numbers, _files, _networks, _listening, _sites, _upstreams, _origins, _authorities)
 
 
-def nginx_problems(settings: Mapping[str, Any]) -> list[str]:
-    """Return what is wrong with the role's variables, one sentence for each; empty when all is well.
+def problems(role: str, settings: Mapping[str, Any]) -> list[str]:
+    """Return what is wrong with a role's variables, one sentence for each; empty when all is well.
 
     Args:
+        role: The role's name, with which its variables begin.
         settings: The role's variables by name; one that is missing is not looked at.
     """
-    return [problem for check in _CHECKS for problem in check(settings)]
-
-
-class FilterModule:
-    """The filters of this file."""
-
-    def filters(self) -> dict[str, Callable[..., object]]:
-        """Return the filters by name."""
-        return {"nginx_problems": nginx_problems}
+    mine = {name.removeprefix(f"{role}_"): value for name, value in settings.items()}
+    return [f"{role}_{problem}" for check in _CHECKS for problem in check(mine)]

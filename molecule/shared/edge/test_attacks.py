@@ -177,10 +177,10 @@ def test_a_body_that_stalls_is_cut_off(ask: Ask, api: str) -> None:
     assert answer["seconds"] < 10
 
 
-def test_line_breaks_in_a_request_do_not_become_lines_of_the_log(ask: Ask, edge: Host) -> None:
+def test_line_breaks_in_a_request_do_not_become_lines_of_the_log(ask: Ask, edge: Host, engine: str) -> None:
     ask("/api/echo%0d%0a%7b%22forged%22:1%7d", headers={"User-Agent": 'x" , "status": 999'})
 
-    for line in edge.check_output("tail -n 5 /var/log/nginx/access.log").splitlines():
+    for line in edge.check_output(f"tail -n 5 /var/log/{engine}/access.log").splitlines():
         assert json.loads(line)["status"] != 999
         assert "forged" not in json.loads(line)
 
