@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from preflight_sample import LIMITS, NOW, PATHS, SOUND, TIERS, filesystem, listener, seen, subject
+from preflight_sample import CATALOGUE, LIMITS, NOW, PATHS, SOUND, TIERS, filesystem, listener, seen, subject
 
 from rackwright.errors import RackwrightError
 from rackwright.preflight.finding import HostFinding
@@ -108,6 +108,12 @@ class TestPorts:
     @pytest.mark.parametrize("ours", OURS)
     def test_our_own_service_is_passed_over(self, judged: Judged, ours: dict[str, Any]) -> None:
         assert judged(listeners=[ours]) == []
+
+    def test_what_it_takes_the_place_of_gives_the_port_back(self, judged: Judged) -> None:
+        former = listener(443, program="nginx", unit="nginx.service")
+        assert only(judged(subject("haproxy"), listeners=[former])).check == "ports"
+        chosen = subject("haproxy", replaced={"haproxy": {"nginx": CATALOGUE.services["nginx"]}})
+        assert judged(chosen, listeners=[former]) == []
 
     def test_one_of_our_services_on_the_port_of_another(self, judged: Judged) -> None:
         ours = listener(5432, program="redis-server", unit="redis-server.service")

@@ -216,17 +216,13 @@ def _selection_findings(at: str, service: Service) -> Iterator[Finding]:
                 "no variable of this name selects services",
                 f"the variables: {', '.join(variables)}",
             )
-        elif API not in service.ports and _is_called(variable):
+        elif API not in service.ports and (variable not in CHOICES or CHOICES[variable].called):
             yield Finding(
                 f"{at}.ports",
                 ", ".join(service.ports) or "none",
                 f"what {variable} selects is called on its port `{API}`",
                 f"name the port that its callers use `{API}`",
             )
-
-
-def _is_called(variable: str) -> bool:
-    return variable not in CHOICES or CHOICES[variable].called
 
 
 def _named_ports(service: Service) -> Iterator[tuple[str, str]]:

@@ -21,7 +21,11 @@ def port_findings(subject: Subject, seen: Observations) -> Iterator[HostFinding]
             for listener in seen.listeners:
                 if (listener.port, listener.protocol) != (port.port, port.protocol):
                     continue
-                if is_ours(name, service, listener) or not in_the_way(listener.address, subject.address):
+                # What it takes the place of gives the port back when it does.
+                ours = {name: service, **subject.replaced.get(name, {})}
+                if any(is_ours(*one, listener) for one in ours.items()):
+                    continue
+                if not in_the_way(listener.address, subject.address):
                     continue
                 free = False
                 yield subject.finding(

@@ -21,6 +21,7 @@ class Subject:
         zone: Its zone.
         zones: Subnet of every zone of the site.
         services: The catalogue's services that it runs, by name.
+        replaced: For each that was selected, those whose place it takes: what the same variable selects otherwise.
         inference: Whether it serves models.
         limits: What preflight asks of every host.
         tier: What the site is sized for.
@@ -43,6 +44,7 @@ class Subject:
     services: Mapping[str, Service]
     inference: bool
     limits: Limits
+    replaced: Mapping[str, Mapping[str, Service]] = field(default_factory=dict)
     tier: Tier | None = None
     memory_mb: int | None = None
     memory_from: str = "host_memory_mb of the inventory"

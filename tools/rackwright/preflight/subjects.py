@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from rackwright.catalogue.model import Service
 from rackwright.catalogue.site import Site
 from rackwright.preflight.limits import load_limits
 from rackwright.preflight.subject import Subject
@@ -48,6 +49,7 @@ def subjects_of(inventory: Inventory) -> dict[str, Subject]:
             zone=host.zone,
             zones=site.zone_networks,
             services=services,
+            replaced={chosen: _replaced(site, chosen) for chosen in services},
             inference=name in inventory.members(ENGINES_GROUP),
             limits=limits,
             tier=tier,
@@ -60,6 +62,16 @@ def subjects_of(inventory: Inventory) -> dict[str, Subject]:
             plan=_Planner(site, name, variables, intent),
         )
     return subjects
+
+
+def _replaced(site: Site, name: str) -> dict[str, Service]:
+    """Return the services that the variables which select this one select with other values."""
+    chosen = site.catalogue.services[name]
+    return {
+        other: service
+        for other, service in site.catalogue.services.items()
+        if other != name and service.group == chosen.group and chosen.when.keys() & service.when.keys()
+    }
 
 
 class _Planner:
