@@ -10,7 +10,7 @@ from ansible.errors import AnsibleActionFail
 from rackwright.remote.foreseen import foreseen
 from rackwright.remote.resident import ResidentModules
 
-_KEYS = {"name", "state", "enabled", "masked", "restart_after", "reload_after", "wait", "block"}
+_KEYS = {"name", "state", "enabled", "masked", "former", "restart_after", "reload_after", "wait", "block"}
 _WAIT_KEYS = {"address", "port", "seconds"}
 _STATES = ("started", "stopped", "restarted", "reloaded")
 

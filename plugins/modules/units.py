@@ -48,6 +48,12 @@ options:
         choices: [started, stopped, restarted, reloaded]
       enabled: {description: Whether it is started with the system., type: bool}
       masked: {description: Whether it is made impossible to start., type: bool}
+      former:
+        description:
+          - Of a choice that a site had before. Where there is no such unit it is passed over; check mode does not
+            take it for one that a package of the same run would bring.
+        type: bool
+        default: false
       restart_after:
         description: Files and directory trees that the unit reads only at its start; those that exist.
         type: list
@@ -134,6 +140,7 @@ SPEC: dict[str, Any] = {
             "state": {"type": "str", "choices": ["started", "stopped", "restarted", "reloaded"]},
             "enabled": {"type": "bool"},
             "masked": {"type": "bool"},
+            "former": {"type": "bool", "default": False},
             "restart_after": {"type": "list", "elements": "str", "default": []},
             "reload_after": {"type": "list", "elements": "str", "default": []},
             "wait": {"type": "dict", "options": _WAIT},
@@ -220,6 +227,8 @@ class Run:
             self.seconds[wish.name] = round(time.monotonic() - began, 2)
 
     def _steps(self, spec: dict[str, Any], wish: Wish, unit: Unit) -> list[Step]:
+        if spec["former"] and not unit.known:
+            return []
         now = time.time()
         foreseen: list[str] = self.module.params["foreseen"] if self.check else []
         restart = newest(spec["restart_after"], now, foreseen)

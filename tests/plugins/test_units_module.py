@@ -192,6 +192,16 @@ def test_a_unit_that_is_not_there_fails_a_run_but_not_a_check(
     assert "new.service: systemd knows no such unit" in result["msg"]
 
 
+def test_what_a_site_had_before_is_ended_where_it_is_there(run_module: RunModule, fake: FakeSystemd) -> None:
+    wish = {"items": [item("former.service", state="stopped", enabled=False, former=True)]}
+    # Packages of this run do not bring it.
+    foreseen = run_module("units", wish | {"foreseen": ["/var/lib/dpkg/info"]}, check=True)
+    assert actions(foreseen) == ["none"]
+    assert actions(run_module("units", wish)) == ["none"]
+    fake.add("former.service", running=True)
+    assert run_module("units", wish)["items"][0]["actions"] == ["disabled", "stopped"]
+
+
 def test_a_failure_carries_the_journal_and_what_was_done_before(
     run_module: RunModule, fake: FakeSystemd
 ) -> None:
