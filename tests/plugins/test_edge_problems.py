@@ -76,8 +76,6 @@ def test_the_defaults_are_sound(problems: Problems) -> None:
             ["client_authority", "could be verified"],
         ),
         ({"client_authority": "a text"}, ["client_authority", "no certificate"]),
-        ({"acme": {"directory": "acme.example"}}, ["acme.directory", "no URL"]),
-        ({"acme": {"directory": "https://a/$(id)"}}, ["acme.directory", "no URL"]),
         ({"ocsp_responder": "http://ocsp.example"}, ["ocsp_responder", "with an address"]),
         ({"maintenance": {"except": ["here"]}}, ["maintenance.except", "'here'"]),
         ({"trusted_proxies": ["0.0.0.0/0"]}, ["trusted_proxies", "any address"]),
@@ -115,3 +113,25 @@ def test_every_number_of_the_role_is_checked(problems: Problems, defaults: dict[
 
     for name in numbers:
         assert problems({name: -1}), name
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"server": "acme.example"}, ["edge_acme_server", "no URL"]),
+        ({"server": "https://a/$(id)"}, ["edge_acme_server", "no URL"]),
+        ({"server": ""}, ["edge_acme_server", "no URL"]),
+        ({"email": "a b"}, ["edge_acme_email", "no address"]),
+        ({"authority": "a text"}, ["edge_acme_authority", "no certificate"]),
+        ({"renew_days": 0}, ["edge_acme_renew_days", "from 1 to 365"]),
+    ],
+)
+def test_an_acme_server_that_cannot_be_asked_is_refused(
+    load: Callable[[str, str], ModuleType], change: dict[str, Any], words: list[str]
+) -> None:
+    problems = load("filter", "edge").edge_problems
+    good = {"server": "https://192.0.2.1/directory", "email": "", "authority": "", "renew_days": 30}
+    assert problems({f"edge_acme_{name}": value for name, value in good.items()}, "edge_acme") == []
+    found = problems({f"edge_acme_{name}": value for name, value in {**good, **change}.items()}, "edge_acme")
+    assert len(found) == 1
+    assert all(word in found[0] for word in words)

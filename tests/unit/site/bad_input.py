@@ -184,13 +184,9 @@ BAD: dict[str, Bad] = {
         [("edge_engine", "traefik", "there are nginx, haproxy", "write `edge_engine: ", "")],
         [add("edge_engine: traefik")],
     ),
-    "ACME with HAProxy": Bad(
-        [("edge_tls.mode", "acme", "edge_engine is haproxy", "edge_engine: nginx", "")],
-        [add("edge_engine: haproxy"), add("edge_tls: {mode: acme, directory: https://192.0.2.1/directory}")],
-    ),
     "OCSP with HAProxy": Bad(
         [("edge_tls.ocsp_responder", "http://192.0.2.1/ocsp", "the certificate names", "leave it out", "")],
-        [add("edge_engine: haproxy"), add("edge_tls: {mode: internal_ca, ocsp_responder: http://192.0.2.1/ocsp}")],
+        [add("edge_engine: haproxy\nedge_tls: {mode: internal_ca, ocsp_responder: http://192.0.2.1/ocsp}")],
     ),
     "allowlist that is no network": Bad(
         [("edge_rules.0.networks.0", "10.0.0.0/33", "IPv4 or IPv6 network", "docs/variables.md", "")],

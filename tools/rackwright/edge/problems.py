@@ -34,6 +34,7 @@ _NUMBERS = {
     "worker_connections": (64, 1_000_000, 4_096),
     "threads": (0, 64, 0),
     "connections": (64, 10_000_000, 4_096),
+    "renew_days": (1, 365, 30),
     "open_files": (128, 10_000_000, 8_704),
     "status_port": (0, _HIGHEST_PORT, 0),
 }
@@ -159,24 +160,20 @@ def _origins(settings: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _authorities(settings: Mapping[str, Any]) -> Iterator[str]:
-    acme = settings.get("acme") or {}
-    texts = {
-        "client_authority": settings.get("client_authority"),
-        "acme.authority": acme.get("authority"),
-    }
+    texts = {name: settings.get(name) for name in ("client_authority", "authority")}
     for variable, text in texts.items():
         if text and "-----BEGIN CERTIFICATE-----" not in text:
             yield _problem(variable, str(text)[:40], "holds no certificate", "the text of a PEM file")
-    directory, responder = str(acme.get("directory") or ""), str(settings.get("ocsp_responder") or "")
-    if directory and not re.fullmatch(r"https?://[^\s\"$`\\]+", directory):
+    server, responder = (str(settings.get(name) or "") for name in ("server", "ocsp_responder"))
+    if "server" in settings and not re.fullmatch(r"https?://[^\s\"$`\\]+", server):
         yield _problem(
-            "acme.directory",
-            directory,
+            "server",
+            server,
             "is no URL",
             "for example https://acme.example.internal/directory",
         )
-    if re.search(r"[\s\"$`\\]", str(acme.get("email") or "")):
-        yield _problem("acme.email", acme["email"], "is no address", "for example ops@example.internal")
+    if re.search(r"[\s\"$`\\]", str(settings.get("email") or "")):
+        yield _problem("email", settings["email"], "is no address", "for example ops@example.internal")
     if responder and not _URL.fullmatch(responder):
         rule = "is no URL with an address (hosts ask no resolver)"
         yield _problem("ocsp_responder", responder, rule, "for example http://10.0.0.5/ocsp")

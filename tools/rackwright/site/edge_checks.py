@@ -52,8 +52,13 @@ def edge_findings(
             f"the ACME server may ask any of {', '.join(edges)} for the answer that only one of them has",
             "fetch the certificate elsewhere and give it: {mode: provided, certificate: …, key: …}",
         )
-    if get("edge_engine") == "haproxy":
-        yield from _haproxy(tls)
+    if tls.get("ocsp_responder") and get("edge_engine") == "haproxy":
+        yield Finding(
+            "edge_tls.ocsp_responder",
+            short(tls["ocsp_responder"]),
+            "HAProxy asks the responder that the certificate names, and hosts ask no resolver",
+            f"leave it out, or write `edge_engine: nginx`; {DOCS}",
+        )
     if tls.get("mode") == "provided":
         files = get("edge_files")
         domain = str(get("domain") or "")
@@ -63,24 +68,6 @@ def edge_findings(
                 rule, _, hint = rest.rpartition("; ")
                 value = tls.get(variable.rpartition(".")[2], "")
                 yield Finding(variable, short(value), rule, hint)
-
-
-def _haproxy(tls: Mapping[str, Value]) -> Iterator[Finding]:
-    """Yield what HAProxy cannot do of what a site wants of its certificate."""
-    if tls.get("mode") == "acme":
-        yield Finding(
-            "edge_tls.mode",
-            "acme",
-            "the role nginx alone fetches certificates by ACME, and edge_engine is haproxy",
-            f"fetch the certificate elsewhere and give it (mode provided), or `edge_engine: nginx`; {DOCS}",
-        )
-    if tls.get("ocsp_responder"):
-        yield Finding(
-            "edge_tls.ocsp_responder",
-            short(tls["ocsp_responder"]),
-            "HAProxy asks the responder that the certificate names, and hosts ask no resolver",
-            f"leave it out, or `edge_engine: nginx`; {DOCS}",
-        )
 
 
 def _names(inventory: Inventory, catalogue: Catalogue, access: Mapping[str, Value]) -> list[str]:

@@ -1,4 +1,4 @@
-"""A certificate of a real ACME server, which only nginx' role fetches."""
+"""A certificate of a real ACME server."""
 
 from __future__ import annotations
 
