@@ -76,7 +76,11 @@ def edge_errors(upload_limit_mb: int) -> dict[int, str]:
 def edge_said(name: str) -> object:
     """Return one of what proxies have in common: `CIPHERS`, `COMPRESSED`, `CACHING`, `STYLE`, `CLOSED`."""
     found = getattr(answers, str(name))
-    return [list(item) if isinstance(item, tuple) else item for item in found] if isinstance(found, tuple) else found
+    return (
+        [list(item) if isinstance(item, tuple) else item for item in found]
+        if isinstance(found, tuple)
+        else found
+    )
 
 
 def edge_window(rate: int, burst: int) -> dict[str, int]:

@@ -50,8 +50,8 @@ options:
       masked: {description: Whether it is made impossible to start., type: bool}
       former:
         description:
-          - Of a choice that a site had before. Where there is no such unit it is passed over; check mode does not
-            take it for one that a package of the same run would bring.
+          - Of a choice that a site had before. Where there is no such unit it is passed over; check mode does
+            not take it for one that a package of the same run would bring.
         type: bool
         default: false
       restart_after:

@@ -1,4 +1,4 @@
-"""What only HAProxy does: its metrics, bodies without a length, its checks, and taking nginx' place and giving it back."""
+"""What only HAProxy does: its metrics, its checks, bodies without a length, changing places with nginx."""
 
 from __future__ import annotations
 
@@ -31,7 +31,9 @@ def test_metrics_are_for_a_certificate_of_who_watches_alone(ask: Ask, edge: Host
 
 
 def test_a_body_without_a_length_passes_when_it_is_small_and_no_further(ask: Ask, api: str) -> None:
-    head = f"POST /api/echo HTTP/1.1\r\nHost: {api}\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+    head = (
+        f"POST /api/echo HTTP/1.1\r\nHost: {api}\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+    )
     small = ask("/", parts=[head, "5\r\nhello\r\n", "0\r\n\r\n"], pause=0.2)["answer"]
     large = ask("/", parts=[head, "8000\r\n@FILL@\r\n", "0\r\n\r\n"], fill=0x8000)["answer"]
 

@@ -113,7 +113,8 @@ def test_nginx(cpus: int, users: int, workers: int, connections: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("cpus", "users", "threads", "connections"), [(2, 10, 2, 4096), (64, 1000, 32, 8192), (2, 50_000, 2, 262_144)]
+    ("cpus", "users", "threads", "connections"),
+    [(2, 10, 2, 4096), (64, 1000, 32, 8192), (2, 50_000, 2, 262_144)],
 )
 def test_haproxy(cpus: int, users: int, threads: int, connections: int) -> None:
     sizing = alone("haproxy", cpus=cpus, share=None, intent=Intent(concurrent_users=users))

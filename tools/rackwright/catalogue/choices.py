@@ -23,7 +23,7 @@ class Choice:
         scheme: Of the addresses at which it is called; https or http when empty.
         companions: Groups that have hosts only with some of the values: they show or feed what was chosen.
         alone: Values that run on one host: of several each would keep a part and know nothing of the others.
-        called: Whether other services call what was chosen, on its port `api`; the world finds the edge by its name.
+        called: Whether services call what was chosen, on its port `api`; the world finds the edge by name.
     """
 
     group: str

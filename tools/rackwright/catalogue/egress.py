@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from rackwright.catalogue.site import Site
 
 Plan = dict[str, Any]
-# The workers of nginx and of HAProxy, by which the outside speaks with the platform; Debian and Ubuntu have it from the start.
+# Of the workers of nginx and HAProxy, by which the outside speaks with the platform; Debian and Ubuntu have
+# it from the start.
 EDGE_USER = "www-data"
 
 

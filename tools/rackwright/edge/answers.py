@@ -1,9 +1,9 @@
-"""What the edge says and speaks, whichever proxy it is: its own answers, its ciphers, how long files are kept."""
+"""What the edge says, whichever proxy it is: its own answers, its ciphers, how long files are kept."""
 
 from __future__ import annotations
 
-# The answers that a proxy gives itself: JSON where an API is, else a page. What it cannot read at all (400) has no
-# path that could lead to one.
+# The answers that a proxy gives itself: JSON where an API is, else a page. What it cannot read at all (400)
+# has no path that could lead to one.
 _ERRORS = {
     403: "this address may not use it",
     404: "there is nothing here",
@@ -41,13 +41,13 @@ COMPRESSED = (
     "image/svg+xml",
 )
 STYLE = (
-    "body{font:16px/1.6 system-ui,sans-serif;color:#1f2430;background:#f5f6f8;display:grid;place-items:center;"
-    "min-height:95vh;margin:0}main{background:#fff;padding:2.5rem 3rem;border-radius:12px;"
+    "body{font:16px/1.6 system-ui,sans-serif;color:#1f2430;background:#f5f6f8;display:grid;"
+    "place-items:center;min-height:95vh;margin:0}main{background:#fff;padding:2.5rem 3rem;border-radius:12px;"
     "box-shadow:0 2px 16px #0001;max-width:34rem}h1{margin:0;font-size:2.6rem}small{color:#777}"
     "@media(prefers-color-scheme:dark){body{color:#e6e8ee;background:#14161b}main{background:#1e2128}}"
 )
-# Paths of the front end, as regular expressions of nginx: files whose name changes with their content are kept for
-# a year, pages never; the rest is asked for anew each time.
+# Paths of the front end, as regular expressions of nginx: files whose name changes with their content are
+# kept for a year, pages never; the rest is asked for anew each time.
 CACHING = (
     ("^/assets/", "public, max-age=31536000, immutable"),
     (r"^.*[.-][0-9a-f]{8,}\.[a-z0-9]+$", "public, max-age=31536000, immutable"),

@@ -21,7 +21,7 @@ class Subject:
         zone: Its zone.
         zones: Subnet of every zone of the site.
         services: The catalogue's services that it runs, by name.
-        replaced: For each that was selected, those whose place it takes: what the same variable selects otherwise.
+        replaced: For each that was selected, those whose place it takes: what its variable selects else.
         inference: Whether it serves models.
         limits: What preflight asks of every host.
         tier: What the site is sized for.

@@ -9,6 +9,7 @@ _QUIET = "nobody has asked yet"
 _ALL = rate("rackwright_edge_requests_total")
 _FAILED = rate("rackwright_edge_requests_total", where='status=~"5.."')
 
+_ENDS = "rackwright_certificate_not_after_seconds"
 _UP = f"""{gauge("nginx_up")} or {gauge("up", 'service="haproxy"')}"""
 # Of whichever engine the site has.
 OPEN = f"{gauge('nginx_connections_active')} or {gauge('haproxy_process_current_connections')}"
@@ -41,7 +42,7 @@ EDGE = Board(
                 stat(
                     "Soonest certificate",
                     _edge(
-                        'min(rackwright_certificate_not_after_seconds{exported_service=~"nginx|haproxy"}) - time()',
+                        f'min({_ENDS}{{exported_service=~"nginx|haproxy"}}) - time()',
                         "",
                     ),
                     unit="s",
