@@ -22,7 +22,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer without a body, or become a WebSocket."""
-        if self.headers.get("Upgrade") == "websocket" and self.headers.get("Connection") == "upgrade":
+        if (
+            self.headers.get("Upgrade") == "websocket"
+            and self.headers.get("Connection", "").lower() == "upgrade"
+        ):
             self.echo()
         else:
             self.answer(0)

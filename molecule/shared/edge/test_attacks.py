@@ -15,6 +15,8 @@ Ask = Callable[..., dict[str, Any]]
 Connect = Callable[[str], Host]
 # Through a trusted proxy, what the client itself had written stands left of what the proxy added.
 FORGED = "10.0.0.1, 203.0.113.9"
+# Both ways to say how long a body is.
+BOTH = "Content-Length: 6\r\nTransfer-Encoding: chunked"
 
 
 @pytest.fixture
@@ -123,20 +125,24 @@ def test_a_client_without_a_certificate_is_refused_and_one_with_it_is_not(
 # --- how
 
 
-def test_a_megabyte_more_than_allowed_is_refused_also_without_a_length(ask: Ask, api: str) -> None:
+def test_a_megabyte_more_than_allowed_is_refused_also_without_a_length(
+    ask: Ask, api: str, engine: str
+) -> None:
     megabyte = 1 << 20
     head = f"POST /api/rag/upload HTTP/1.1\r\nHost: {api}\r\nTransfer-Encoding: chunked\r\n\r\n"
     # 51 parts of one megabyte, sent by the client itself.
     chunk = [f"{megabyte:x}\r\n@FILL@\r\n"] * 51
     answer = ask("/", parts=[head, *chunk], fill=megabyte, patience=10)
 
-    assert answer["answer"].startswith("HTTP/1.1 413")
+    # HAProxy cannot count what goes by, and asks for the length.
+    refused = {"nginx": "413", "haproxy": "411"}[engine]
+    assert answer["answer"].startswith(f"HTTP/1.1 {refused}")
 
 
 @pytest.mark.parametrize(
     "headers",
     [
-        "Content-Length: 6\r\nTransfer-Encoding: chunked",
+        BOTH,
         "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity",
         "Content-Length: 6\r\nContent-Length: 60",
         "Transfer-Encoding: xchunked",
@@ -144,12 +150,21 @@ def test_a_megabyte_more_than_allowed_is_refused_also_without_a_length(ask: Ask,
         "Content-Length: +6",
     ],
 )
-def test_a_request_that_can_be_read_in_two_ways_is_refused(ask: Ask, api: str, headers: str) -> None:
+def test_a_request_that_can_be_read_in_two_ways_is_refused(
+    ask: Ask, api: str, headers: str, engine: str
+) -> None:
     smuggled = "0\r\n\r\nGET /api/admin/ HTTP/1.1\r\nHost: evil\r\n\r\n"
     answer = ask("/", parts=[f"POST /api/echo HTTP/1.1\r\nHost: {api}\r\n{headers}\r\n\r\n{smuggled}"])
 
-    assert answer["answer"].split(" ")[1:2] in [["400"], ["501"]]
     assert answer["answer"].count("HTTP/1.1") == 1
+    if engine == "haproxy" and headers == BOTH:
+        # It reads it by RFC 9112's one way, passes it on with that one alone, and ends the connection.
+        assert answer["end"] == "closed"
+        passed = json.loads(answer["answer"].partition("\r\n\r\n")[2])
+        assert (passed["path"], passed["received"]) == ("/api/echo", 0)
+        assert not {"content-length", "transfer-encoding"} <= passed["headers"].keys()
+    else:
+        assert answer["answer"].split(" ")[1:2] in [["400"], ["501"]]
 
 
 def test_an_upgrade_to_http2_in_the_clear_is_not_passed_on(ask: Ask) -> None:
