@@ -48,12 +48,7 @@ options:
         choices: [started, stopped, restarted, reloaded]
       enabled: {description: Whether it is started with the system., type: bool}
       masked: {description: Whether it is made impossible to start., type: bool}
-      former:
-        description:
-          - Of a choice that a site had before. Where there is no such unit it is passed over; check mode does
-            not take it for one that a package of the same run would bring.
-        type: bool
-        default: false
+      former: {description: Of an earlier choice; it need not be there., type: bool, default: false}
       restart_after:
         description: Files and directory trees that the unit reads only at its start; those that exist.
         type: list
@@ -217,18 +212,15 @@ class Run:
         steps = [step for step in steps if self.check or not step.links]
         if steps and not unit.known and not self.check:
             raise _unknown(wish)
-        port = Port.of(spec["wait"])
         began = time.monotonic()
         for step in steps:
             self._take(step, number, unit)
-        if port and not self.check and "condition_met" not in entry:
+        if (port := Port.of(spec["wait"])) and not self.check and "condition_met" not in entry:
             unit_start.await_port(wish.name, port)
         if not self.check and any(step.activates for step in steps):
             self.seconds[wish.name] = round(time.monotonic() - began, 2)
 
     def _steps(self, spec: dict[str, Any], wish: Wish, unit: Unit) -> list[Step]:
-        if spec["former"] and not unit.known:
-            return []
         now = time.time()
         foreseen: list[str] = self.module.params["foreseen"] if self.check else []
         restart = newest(spec["restart_after"], now, foreseen)
@@ -269,11 +261,10 @@ def _unknown(wish: Wish) -> UnitError:
 def subjects_of(specs: list[dict[str, Any]]) -> Subjects:
     """Everything whose touch may put the units out of order."""
     watched = {path for spec in specs for path in (*spec["restart_after"], *spec["reload_after"])}
-    waits = [spec["wait"] for spec in specs if spec["wait"]]
     return {
         "units": [spec["name"] for spec in specs],
         "trees": sorted(watched),
-        "ports": [[wait["address"], wait["port"]] for wait in waits],
+        "ports": [[wait["address"], wait["port"]] for spec in specs if (wait := spec["wait"])],
     }
 
 

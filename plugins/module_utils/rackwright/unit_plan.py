@@ -99,17 +99,18 @@ class Unit:
 
 
 # What a wish says of a unit, in order.
-WISHED = ("name", "state", "enabled", "masked")
+WISHED = ("name", "state", "enabled", "masked", "former")
 
 
 @dataclass(frozen=True)
 class Wish:
-    """A unit as asked for; None leaves a property as it is."""
+    """A unit as asked for; None leaves a property as it is. One that is `former` need not be there."""
 
     name: str
     state: str | None = None
     enabled: bool | None = None
     masked: bool | None = None
+    former: bool = False
 
 
 @dataclass(frozen=True)
@@ -199,6 +200,8 @@ def packaged(wish: Wish, steps: list[Step], foreseen: list[str]) -> list[Step]:
         steps: What `decide` says of a unit that is not there.
         foreseen: Paths that the run would write; a unit file among them is not the package's.
     """
+    if wish.former:
+        return []
     name = wish.name if "." in wish.name else f"{wish.name}.service"
     if PACKAGES not in foreseen or f"/etc/systemd/system/{name}" in foreseen:
         return steps
