@@ -76,9 +76,9 @@ def engine(variables: Mapping[str, Any]) -> str:
     return str(variables.get("edge_engine") or "nginx")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def apply() -> Iterator[Apply]:
-    """A function that runs the edge's play with other values; the scenario's own come back in the end."""
+    """A function that runs the edge's play with other values; the scenario's own come back after the file."""
     machines = Machines()
 
     def applied(**values: object) -> tuple[int, str]:
