@@ -19,6 +19,7 @@ HOME = "/var/lib/rackwright-dify"
 UPLOAD = f"{HOME}/storage/upload_files/report.txt"
 STORES = ("data1/postgresql", "data1/redis", "app1/dify_api", "app1/dify_plugin_daemon")
 PROGRAMS = 7
+POINT = f"before-loss-{int(time.time())}"
 
 
 def cli(*words: str) -> subprocess.CompletedProcess[str]:
@@ -46,13 +47,16 @@ def state(machines: Machines, sql: Sql) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def kept(machines: Machines) -> list[dict[str, Any]]:
-    """An uploaded file, written by the api's own account, and a backup of everything."""
+    """An uploaded file, written by the api's own account, a backup of everything and a point after it."""
     inside = "/app/api/storage/upload_files"
     machines.inside(
         "app1", f"docker exec dify-api sh -c 'mkdir -p {inside} && echo figures > {inside}/report.txt'"
     )
     done = cli("backup", "--json")
     assert done.returncode == 0, done.stdout + done.stderr
+    point = cli("backup", "--json", "--consistent", POINT)
+    assert point.returncode == 0, point.stdout + point.stderr
+    assert set(json.loads(point.stdout)["stores"]) >= set(STORES)
     return list(json.loads(done.stdout))
 
 
@@ -80,9 +84,12 @@ def test_what_was_lost_comes_back(
     assert refused.returncode != 0
     assert sql("dify", "SELECT count(*) FROM accounts") == "0"
 
-    done = cli("restore", "--json", "--confirm", str(variables["site_name"]))
+    # Not to the newest moment: the deletion is part of that.
+    done = cli("restore", "--json", "--point", POINT, "--confirm", str(variables["site_name"]))
     assert done.returncode == 0, done.stdout + done.stderr
-    assert set(json.loads(done.stdout)["streams"]) >= set(STORES[1:])
+    told = json.loads(done.stdout)
+    assert told["differences"] == []
+    assert set(told["streams"]) >= set(STORES[1:])
     healthy = "docker ps --format '{{.Names}}' --filter health=healthy --filter name=dify- | wc -l"
     waiting = time.monotonic() + 120
     while machines.inside("app1", healthy) != str(PROGRAMS) and time.monotonic() < waiting:
