@@ -153,7 +153,7 @@ class Firewall:
     def settle_boot(self) -> None:
         """Writes and enables the boot unit."""
         write(UNIT, self.module.params["unit"], 0o644)
-        self.run("systemctl", "--no-reload", "enable", "rackwright-firewall.service")
+        self.run("systemctl", "enable", "--no-reload", "rackwright-firewall.service")
         self.run("systemctl", "daemon-reload")
 
     def timer_is_armed(self) -> bool:

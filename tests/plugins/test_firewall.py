@@ -37,7 +37,7 @@ echo "$*" >> "$FAKE/log"
 case "$*" in
     "is-active --quiet rackwright-firewall-rollback.timer") [ -e "$FAKE/timer" ] ;;
     "stop rackwright-firewall-rollback.timer") rm -f "$FAKE/timer" ;;
-    "enable rackwright-firewall.service")
+    "enable --no-reload rackwright-firewall.service")
         mkdir -p "$FAKE/wants"; ln -sf x "$FAKE/wants/rackwright-firewall.service" ;;
 esac
 """
