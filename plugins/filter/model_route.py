@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
+from rackwright.edge.wording import number_problems, problem
+
 DOCUMENTATION = r"""
 name: model_route_upstreams
 short_description: Groups the instances of engines by what they serve
@@ -98,20 +100,8 @@ def _name(model: str, taken: set[str]) -> str:
     return name
 
 
-def _problem(variable: str, value: object, rule: str, instead: str) -> str:
-    return f"{variable} is {value!r}: {rule}; write {instead}"
-
-
 def _numbers(settings: Mapping[str, Any]) -> Iterator[str]:
-    for variable, (least, most, usual) in _NUMBERS.items():
-        if variable not in settings:
-            continue
-        value = settings[variable]
-        number = None if isinstance(value, bool) or not re.fullmatch(r"-?[0-9]+", str(value)) else int(value)
-        if number is None or not least <= number <= most:
-            yield _problem(
-                variable, value, f"must be a whole number from {least} to {most}", f"for example {usual}"
-            )
+    return number_problems(settings, _NUMBERS)
 
 
 def _listening(settings: Mapping[str, Any]) -> Iterator[str]:
@@ -120,11 +110,11 @@ def _listening(settings: Mapping[str, Any]) -> Iterator[str]:
         try:
             ipaddress.ip_address(str(listen.get("address")))
         except ValueError:
-            yield _problem(
+            yield problem(
                 f"{variable}.address", listen.get("address"), "is no IP address", "the host's zone address"
             )
         if not str(port).isdecimal() or not 1024 <= int(port) <= _HIGHEST_PORT:  # noqa: PLR2004 - root's ports end there
-            yield _problem(
+            yield problem(
                 f"{variable}.port", port, "is no port that a user may open", "a number from 1024 to 65535"
             )
 
@@ -134,7 +124,7 @@ def _networks(settings: Mapping[str, Any]) -> Iterator[str]:
         try:
             ipaddress.ip_network(str(value))
         except ValueError as error:
-            yield _problem(
+            yield problem(
                 "model_route_unlimited_networks",
                 value,
                 f"is no network ({error})",
@@ -160,12 +150,12 @@ def _engines(settings: Mapping[str, Any]) -> Iterator[str]:
     if not any(instance.get("models") for instance in instances):
         rule = "no engine names a model that it serves"
         instead = "hosts into the group `inference`, and the models that their engines serve"
-        yield _problem("model_route_engines", len(instances), rule, instead)
+        yield problem("model_route_engines", len(instances), rule, instead)
     kinds: dict[str, set[tuple[str, str]]] = defaultdict(set)
     for instance in instances:
         address = urlsplit(str(instance.get("base_url")))
         if address.scheme not in {"http", "https"} or address.path != "/v1" or not address.hostname:
-            yield _problem(
+            yield problem(
                 "model_route_engines",
                 instance.get("base_url"),
                 "is no address of an OpenAI API",
@@ -176,11 +166,11 @@ def _engines(settings: Mapping[str, Any]) -> Iterator[str]:
     for model, found in kinds.items():
         if not _MODEL.fullmatch(model):
             rule = "a model's name holds letters, digits and . _ : / @ + - only"
-            yield _problem("model_route_engines", model, rule, "the name that the engine serves it by")
+            yield problem("model_route_engines", model, rule, "the name that the engine serves it by")
         if len(found) > 1:
             engines = ", ".join(sorted(engine for engine, _ in found))
             rule = f"is served by engines of different kinds ({engines}), which have different keys"
-            yield _problem(
+            yield problem(
                 "model_route_engines", model, rule, "another name for the model on one of the engines"
             )
 

@@ -202,8 +202,10 @@ def apt(tmp_path: Path) -> Apt:
     return Apt(str(tmp_path))
 
 
-def policy_says(apt: Apt, unit: str, verb: str, path: str = os.environ["PATH"]) -> int:
-    environment = {"PATH": path, "SYSTEMD_OFFLINE": "1"}
+def policy_says(
+    apt: Apt, unit: str, verb: str, path: str = os.environ["PATH"], *, silenced: bool = True
+) -> int:
+    environment = {"PATH": path, **({"SYSTEMD_OFFLINE": "1"} if silenced else {})}
     done = subprocess.run([apt.policy, unit, verb], check=False, capture_output=True, env=environment)
     return done.returncode
 
@@ -246,6 +248,16 @@ def test_what_runs_is_stopped_and_restarted_though_the_packages_scripts_are_not_
         "online daemon-reload",
         "online --quiet try-restart running.service",
     ]
+
+
+def test_what_runs_is_left_to_the_packages_scripts_while_they_are_heard(
+    apt: Apt, told: tuple[Path, str]
+) -> None:
+    record, path = told
+    with apt.starts_held_back():
+        for verb in ("stop", "restart"):
+            assert policy_says(apt, "running.service", verb, path, silenced=False) == 0
+    assert record.read_text().splitlines() == ["online --quiet is-active running.service"]
 
 
 def test_somebody_else_s_policy_comes_back(apt: Apt) -> None:

@@ -37,14 +37,14 @@ _LOCK_WAIT_SECONDS = 120.0
 _MARK = "Managed by Rackwright"
 _POLICY = f"""#!/bin/sh
 # {_MARK}: holds service starts back while packages are installed; removed afterwards.
-# What runs is stopped, and restarted with its new program: here, for systemctl may be silenced around this.
+# What runs is stopped, and restarted with its new program: by who asks, or here while systemctl is deaf.
+deaf=$SYSTEMD_OFFLINE
 unset SYSTEMD_OFFLINE
 case "$2" in
-  *stop*) systemctl --quiet stop "$1"; exit 0 ;;
+  *stop*) [ -z "$deaf" ] || systemctl --quiet stop "$1"; exit 0 ;;
   *restart*|*reload*)
     systemctl --quiet is-active "$1" || exit 101
-    systemctl daemon-reload
-    systemctl --quiet "$2" "$1"
+    [ -z "$deaf" ] || {{ systemctl daemon-reload; systemctl --quiet "$2" "$1"; }}
     exit 0 ;;
 esac
 exit 101

@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from rackwright.edge.wording import number_problems, problem
+
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 _PATH = re.compile(r"/[A-Za-z0-9._~/-]*")
 _URL = re.compile(r"https?://[0-9a-f.:\[\]]+(/\S*)?")
@@ -40,20 +42,8 @@ _NUMBERS = {
 }
 
 
-def _problem(variable: str, value: object, rule: str, instead: str) -> str:
-    return f"{variable} is {value!r}: {rule}; write {instead}"
-
-
 def _numbers(settings: Mapping[str, Any]) -> Iterator[str]:
-    for variable, (least, most, usual) in _NUMBERS.items():
-        if variable not in settings:
-            continue
-        value = settings[variable]
-        number = None if isinstance(value, bool) or not re.fullmatch(r"-?[0-9]+", str(value)) else int(value)
-        if number is None or not least <= number <= most:
-            yield _problem(
-                variable, value, f"must be a whole number from {least} to {most}", f"for example {usual}"
-            )
+    return number_problems(settings, _NUMBERS)
 
 
 def _files(settings: Mapping[str, Any]) -> Iterator[str]:
@@ -62,7 +52,7 @@ def _files(settings: Mapping[str, Any]) -> Iterator[str]:
         files, connections = str(settings.get("open_files")), str(settings.get(name))
         if files.isdecimal() and connections.isdecimal() and int(files) < 2 * int(connections):
             rule = f"too few for {connections} {name}, which need two each"
-            yield _problem("open_files", files, rule, f"at least {2 * int(connections)}")
+            yield problem("open_files", files, rule, f"at least {2 * int(connections)}")
 
 
 def _networks(settings: Mapping[str, Any]) -> Iterator[str]:
@@ -79,11 +69,11 @@ def _networks(settings: Mapping[str, Any]) -> Iterator[str]:
             try:
                 ipaddress.ip_network(str(value))
             except ValueError as error:
-                yield _problem(variable, value, f"is no network ({error})", "for example 10.0.0.0/8")
+                yield problem(variable, value, f"is no network ({error})", "for example 10.0.0.0/8")
     for value in settings.get("trusted_proxies", []):
         if str(value).endswith("/0"):
             rule = "every client could claim any address and pass the allowlist"
-            yield _problem("trusted_proxies", value, rule, "the addresses of your own load balancers")
+            yield problem("trusted_proxies", value, rule, "the addresses of your own load balancers")
 
 
 def _listening(settings: Mapping[str, Any]) -> Iterator[str]:
@@ -92,29 +82,29 @@ def _listening(settings: Mapping[str, Any]) -> Iterator[str]:
         try:
             ipaddress.ip_address(str(listen.get("address")))
         except ValueError:
-            yield _problem(
+            yield problem(
                 f"{variable}.address", listen.get("address"), "is no IP address", "the host's zone address"
             )
         if not str(port).isdecimal() or not 0 < int(port) <= _HIGHEST_PORT:
-            yield _problem(f"{variable}.port", port, "is no port", "a number from 1 to 65535")
+            yield problem(f"{variable}.port", port, "is no port", "a number from 1 to 65535")
 
 
 def _sites(settings: Mapping[str, Any]) -> Iterator[str]:
     domain = settings.get("domain")
     if domain is not None and not all(_LABEL.fullmatch(label) for label in str(domain).split(".")):
-        yield _problem("domain", domain, "is no domain in lower case", "for example example.internal")
+        yield problem("domain", domain, "is no domain in lower case", "for example example.internal")
     upstreams = settings.get("upstreams", {})
     sites = settings.get("sites", [])
     names = [site.get("name") for site in sites]
     for site in sites:
         name = site.get("name")
         if not _LABEL.fullmatch(str(name)):
-            yield _problem("sites", name, "is no host name", "the first label only, for example api")
+            yield problem("sites", name, "is no host name", "the first label only, for example api")
         if names.count(name) > 1:
-            yield _problem("sites", name, "is there twice", "each name once")
+            yield problem("sites", name, "is there twice", "each name once")
         if site.get("client_certificate") and not settings.get("client_authority"):
             rule = f"{name} asks for clients' certificates, and none could be verified"
-            yield _problem("client_authority", "", rule, "the PEM text of their authority")
+            yield problem("client_authority", "", rule, "the PEM text of their authority")
         yield from _routes(str(name), site.get("routes") or [], upstreams)
 
 
@@ -124,30 +114,30 @@ def _routes(site: str, routes: list[Mapping[str, Any]], upstreams: Mapping[str, 
         path, upstream = str(route.get("path")), route.get("upstream")
         variable = f"sites.{site}"
         if not _PATH.fullmatch(path):
-            yield _problem(variable, path, "is no path", "for example /api/")
+            yield problem(variable, path, "is no path", "for example /api/")
         if places.count((route.get("path"), bool(route.get("exact")))) > 1:
-            yield _problem(variable, path, "is there twice", "each path once")
+            yield problem(variable, path, "is there twice", "each path once")
         if upstream not in upstreams:
             known = ", ".join(sorted(upstreams)) or "none"
-            yield _problem(variable, upstream, f"is no upstream ({known})", "one of those")
+            yield problem(variable, upstream, f"is no upstream ({known})", "one of those")
 
 
 def _upstreams(settings: Mapping[str, Any]) -> Iterator[str]:
     for name, upstream in settings.get("upstreams", {}).items():
         variable = f"upstreams.{name}"
         if not _UPSTREAM.fullmatch(str(name)):
-            yield _problem("upstreams", name, "must be of a-z, 0-9 and _", "for example app")
+            yield problem("upstreams", name, "must be of a-z, 0-9 and _", "for example app")
         servers = upstream.get("servers") or []
         if not servers:
             rule = "nothing would answer"
-            yield _problem(
+            yield problem(
                 f"{variable}.servers", servers, rule, "at least one host into the service's inventory group"
             )
         for server in servers:
             try:
                 ipaddress.ip_address(str(server.get("address")))
             except ValueError:
-                yield _problem(
+                yield problem(
                     f"{variable}.servers", server, "has no IP address", "{address: 192.0.2.1, port: 3001}"
                 )
 
@@ -156,27 +146,27 @@ def _origins(settings: Mapping[str, Any]) -> Iterator[str]:
     for origin in settings.get("cors_origins", []):
         if not _ORIGIN.fullmatch(str(origin)):
             rule = "is no origin (* is not allowed: the API takes tokens)"
-            yield _problem("cors_origins", origin, rule, "for example https://portal.example.internal")
+            yield problem("cors_origins", origin, rule, "for example https://portal.example.internal")
 
 
 def _authorities(settings: Mapping[str, Any]) -> Iterator[str]:
     texts = {name: settings.get(name) for name in ("client_authority", "authority")}
     for variable, text in texts.items():
         if text and "-----BEGIN CERTIFICATE-----" not in text:
-            yield _problem(variable, str(text)[:40], "holds no certificate", "the text of a PEM file")
+            yield problem(variable, str(text)[:40], "holds no certificate", "the text of a PEM file")
     server, responder = (str(settings.get(name) or "") for name in ("server", "ocsp_responder"))
     if "server" in settings and not re.fullmatch(r"https?://[^\s\"$`\\]+", server):
-        yield _problem(
+        yield problem(
             "server",
             server,
             "is no URL",
             "for example https://acme.example.internal/directory",
         )
     if re.search(r"[\s\"$`\\]", str(settings.get("email") or "")):
-        yield _problem("email", settings["email"], "is no address", "for example ops@example.internal")
+        yield problem("email", settings["email"], "is no address", "for example ops@example.internal")
     if responder and not _URL.fullmatch(responder):
         rule = "is no URL with an address (hosts ask no resolver)"
-        yield _problem("ocsp_responder", responder, rule, "for example http://10.0.0.5/ocsp")
+        yield problem("ocsp_responder", responder, rule, "for example http://10.0.0.5/ocsp")
 
 
 _CHECKS = (_numbers, _files, _networks, _listening, _sites, _upstreams, _origins, _authorities)
@@ -190,4 +180,4 @@ def problems(role: str, settings: Mapping[str, Any]) -> list[str]:
         settings: The role's variables by name; one that is missing is not looked at.
     """
     mine = {name.removeprefix(f"{role}_"): value for name, value in settings.items()}
-    return [f"{role}_{problem}" for check in _CHECKS for problem in check(mine)]
+    return [f"{role}_{found}" for check in _CHECKS for found in check(mine)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rackwright.sizing.asked import Asked, Sized, as_they_are, asked_for
 from rackwright.sizing.explained import Explained, Scalar
-from rackwright.sizing.nginx import CONNECTIONS_PER_USER, LEAST_CONNECTIONS, OWN_FILES
+from rackwright.sizing.nginx import CONNECTIONS_PER_USER, LEAST_CONNECTIONS, OWN_FILES, power_of_two
 
 LARGEST_THREADS = 32
 MOST_CONNECTIONS = 262_144
@@ -45,10 +45,7 @@ def size_haproxy(asked: Asked) -> Sized:
 
 def _connections(users: int) -> Explained:
     """All threads share them, so they are not divided."""
-    wanted = users * CONNECTIONS_PER_USER
-    value = LEAST_CONNECTIONS
-    while value < min(wanted, MOST_CONNECTIONS):
-        value *= 2
+    value = power_of_two(users * CONNECTIONS_PER_USER, MOST_CONNECTIONS)
     inputs: dict[str, Scalar] = {"concurrent_users": users}
     rule = f"{CONNECTIONS_PER_USER} a user, a power of two, {LEAST_CONNECTIONS} at least"
     return Explained(value, "", rule, inputs, _REQUIREMENT)

@@ -56,10 +56,15 @@ def size_nginx(asked: Asked) -> Sized:
 
 
 def _connections(users: int, workers: int) -> Explained:
-    wanted = -(-users * CONNECTIONS_PER_USER // workers)
-    value = LEAST_CONNECTIONS
-    while value < min(wanted, MOST_CONNECTIONS):
-        value *= 2
+    value = power_of_two(-(-users * CONNECTIONS_PER_USER // workers), MOST_CONNECTIONS)
     inputs: dict[str, Scalar] = {"concurrent_users": users, "workers": workers}
     rule = f"{CONNECTIONS_PER_USER} a user over the workers, a power of two, {LEAST_CONNECTIONS} at least"
     return Explained(value, "", rule, inputs, _REQUIREMENT)
+
+
+def power_of_two(wanted: int, most: int) -> int:
+    """Return the power of two that is enough for so many connections, LEAST_CONNECTIONS to `most`."""
+    value = LEAST_CONNECTIONS
+    while value < min(wanted, most):
+        value *= 2
+    return value
