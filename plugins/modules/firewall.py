@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.rackwright import systemd
 from ansible.module_utils.rackwright.nft_listing import lasting
+from ansible.module_utils.rackwright.unit_plan import UnitError
 from ansible.module_utils.rackwright.verified import Watch
 
 DOCUMENTATION = r"""
@@ -152,9 +154,18 @@ class Firewall:
 
     def settle_boot(self) -> None:
         """Writes and enables the boot unit."""
+        known = UNIT.exists()
         write(UNIT, self.module.params["unit"], 0o644)
-        self.run("systemctl", "enable", "--no-reload", "rackwright-firewall.service")
-        self.run("systemctl", "daemon-reload")
+        enabled = systemd.tell_files("enable", UNIT.name)
+        if enabled.rc:
+            self.module.fail_json(msg=f"systemctl enable {UNIT.name}: {enabled.output}", rc=enabled.rc)
+        try:
+            if known:
+                systemd.daemon_reload()
+            else:
+                systemd.daemon_reload_later()
+        except UnitError as error:
+            self.module.fail_json(msg=str(error))
 
     def timer_is_armed(self) -> bool:
         """Whether an unconfirmed change is about to be taken back."""

@@ -234,6 +234,9 @@ class Run:
         old = before.versions()
         self.installed = package_plan.differing(old, after)
         self.removed = [{"name": name, "version": old[name]} for name in sorted(old) if name not in after]
+        self.apt.tell_systemd(
+            replaced=bool(self.removed) or any("previous" in entry for entry in self.installed)
+        )
         trouble = fetched.output if fetched is not None and fetched.rc != 0 else ""
         if outcome.rc != 0:
             self.fail(package_plan.explain(f"{trouble}\n{outcome.output}"))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.rackwright import systemd
 from ansible.module_utils.rackwright.verified import Watch
 
 DOCUMENTATION = r"""
@@ -150,7 +151,10 @@ class Creation:
             self._name,
         ]
         command += ["--", "--data-checksums", "--auth-local=peer", "--auth-host=scram-sha-256"]
-        status, out, error = self._module.run_command(command, cwd="/")
+        # It has systemd read all its unit files again, which the start does not need.
+        silenced = {"SYSTEMD_OFFLINE": "1"}
+        status, out, error = self._module.run_command(command, cwd="/", environ_update=silenced)
+        systemd.daemon_reload_later()
         if status != 0:
             raise RefusedError(f"pg_createcluster failed: {' '.join((error or out).split())}")
         self._marker.unlink()

@@ -24,7 +24,8 @@ description:
     O(items[].restart_after) was changed after it became active, and reloaded when something under
     O(items[].reload_after) was changed after its last change of state, or when its last reload failed. So no
     restart handlers are needed, an interrupted run is made good by the next, and a service is started once.
-  - systemd reads its unit files again at most once, and only when a unit of the list needs it or was enabled.
+  - systemd reads its unit files again at most once, and only when a unit of the list needs it. For units that
+    were only enabled or disabled it does so a minute after the last of them, with all at once.
   - A unit that is passed over because a condition for its start is not met (time synchronisation in a
     container) is reported, not failed. One that fails is reported with its last journal lines.
   - A unit without an install section counts as enabled and as disabled.
@@ -177,9 +178,13 @@ class Run:
         self.units = systemd.show(names)
         if any(map(unit_plan.is_missing, self.wishes, self.units)):
             self._reload(names)
-        enabled = not self.check and sum(self._enable(number) for number in range(len(names))) > 0
-        if enabled or any(unit.get("NeedDaemonReload") == "yes" for unit in self.units):
+        self.units = [self._looked_at_again(number) for number in range(len(names))]
+        relinked = [] if self.check else [number for number in range(len(names)) if self._relink(number)]
+        unmasked = any(self.units[number].masked for number in relinked)
+        if unmasked or any(unit.get("NeedDaemonReload") == "yes" for unit in self.units):
             self._reload(names)
+        elif relinked:
+            systemd.daemon_reload_later()
 
     def _reload(self, names: list[str]) -> None:
         self.daemon_reload = True
@@ -187,10 +192,16 @@ class Run:
             systemd.daemon_reload()
             self.units = systemd.show(names)
 
-    def _enable(self, number: int) -> bool:
+    def _link_steps(self, number: int) -> list[Step]:
+        steps = self._steps(self.specs[number], self.wishes[number], self.units[number])
+        return [step for step in steps if step.links]
+
+    def _looked_at_again(self, number: int) -> Unit:
+        return systemd.as_on_disk(self.units[number]) if self._link_steps(number) else self.units[number]
+
+    def _relink(self, number: int) -> bool:
         """Do what only changes links to unit files; returns whether anything was."""
-        spec, wish, unit = self.specs[number], self.wishes[number], self.units[number]
-        steps = [step for step in self._steps(spec, wish, unit) if step.links]
+        wish, unit, steps = self.wishes[number], self.units[number], self._link_steps(number)
         if steps and not unit.known:
             raise _unknown(wish)
         for step in steps:

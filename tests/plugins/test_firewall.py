@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 
 import pytest
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.rackwright import systemd
 
 Result: TypeAlias = dict[str, Any]
 
@@ -37,7 +38,7 @@ echo "$*" >> "$FAKE/log"
 case "$*" in
     "is-active --quiet rackwright-firewall-rollback.timer") [ -e "$FAKE/timer" ] ;;
     "stop rackwright-firewall-rollback.timer") rm -f "$FAKE/timer" ;;
-    "enable --no-reload rackwright-firewall.service")
+    "--quiet enable -- "*)
         mkdir -p "$FAKE/wants"; ln -sf x "$FAKE/wants/rackwright-firewall.service" ;;
 esac
 """
@@ -110,6 +111,7 @@ def host(
     monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
     monkeypatch.setenv("FAKE", str(tmp_path))
     module = load("modules", "firewall")
+    monkeypatch.setattr(systemd, "daemon_reload_later", lambda: None)
     for name, path in (
         ("RULES", "etc/firewall.nft"),
         ("UNIT", "etc/unit"),

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
+from ansible.module_utils.rackwright import systemd
 
 Value: TypeAlias = Any
 # Makes what Debian's program makes; dies half-way when the file `interrupt` exists, as a killed one does.
@@ -34,6 +35,7 @@ class Cluster:
         program.write_text(PROGRAM.format(etc=self.etc))
         program.chmod(0o755)
         code = load("modules", "postgresql_cluster")
+        monkeypatch.setattr(systemd, "daemon_reload_later", lambda: None)
         monkeypatch.setattr(code, "CONFIGURATION", self.etc)
         monkeypatch.setattr(code, "LIBRARIES", root / "lib")
         monkeypatch.setenv("PATH", f"{root / 'bin'}:/usr/bin:/bin")

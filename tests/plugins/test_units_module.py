@@ -32,6 +32,7 @@ class FakeSystemd:
         self.pulls: dict[str, list[str]] = {}
         self.refuses: dict[str, str] = {}
         self.on_reload: dict[str, dict[str, str]] = {}
+        self.links: dict[str, str] = {}
 
     def add(self, name: str, *, running: bool, since: float = 0.0, **more: str) -> None:
         state = {"ActiveState": "active"} if running else {"ActiveState": "inactive"}
@@ -72,10 +73,22 @@ class FakeSystemd:
         return Outcome((), 0, "", "")
 
     def tell_files(self, verb: str, name: str) -> Outcome:
-        return self.tell(verb, name)
+        """Change links, of which systemd knows only when it reads its unit files again."""
+        self.told.append((verb, name))
+        self.links[name] = {"enable": "enabled", "disable": "disabled", "unmask": "disabled"}[verb]
+        return Outcome((), 0, "", "")
+
+    def as_on_disk(self, unit: Unit) -> Unit:
+        state = self.links.get(unit.identity, unit.get("UnitFileState"))
+        return Unit(unit.name, {**unit.properties, "UnitFileState": state})
+
+    def daemon_reload_later(self) -> None:
+        self.told.append(("daemon-reload later", ""))
 
     def daemon_reload(self) -> None:
         self.told.append(("daemon-reload", ""))
+        for name, state in self.links.items():
+            self.units[name].update({"UnitFileState": state, "LoadState": "loaded"})
         for name, unit in self.on_reload.items():
             self.units[name] = unit
         for unit in self.units.values():
@@ -89,6 +102,8 @@ def fake() -> Iterator[FakeSystemd]:
         "show": fake.show,
         "tell": fake.tell,
         "daemon_reload": fake.daemon_reload,
+        "daemon_reload_later": fake.daemon_reload_later,
+        "as_on_disk": fake.as_on_disk,
         "tell_files": fake.tell_files,
         "last_words": lambda unit: f"last words of {unit.identity}",
     }
@@ -163,6 +178,32 @@ def test_an_alias_of_what_was_started_is_not_restarted(
     wish = {"items": [item("alias.service", restart_after=[str(tmp_path)]), item("real.service")]}
     assert actions(run_module("units", wish)) == ["started", "none"]
     assert fake.told == [("start", "real.service")]
+
+
+def test_links_alone_are_read_later_and_are_not_changed_twice_meanwhile(
+    run_module: RunModule, fake: FakeSystemd
+) -> None:
+    fake.add("idle.service", running=False, UnitFileState="disabled")
+    fake.add("former.service", running=False)
+    wish = {"items": [item("idle.service", enabled=True), {"name": "former.service", "enabled": False}]}
+    assert not run_module("units", wish)["daemon_reload"]
+    assert fake.told == [
+        ("enable", "idle.service"),
+        ("disable", "former.service"),
+        ("daemon-reload later", ""),
+        ("start", "idle.service"),
+    ]
+    fake.told.clear()
+    assert not run_module("units", wish)["changed"]
+    assert not run_module("units", wish, check=True)["changed"]
+    assert fake.told == []
+
+
+def test_what_was_masked_is_read_at_once(run_module: RunModule, fake: FakeSystemd) -> None:
+    fake.add("kept.service", running=False, LoadState="masked", UnitFileState="masked")
+    result = run_module("units", {"items": [item("kept.service", masked=False)]})
+    assert result["daemon_reload"]
+    assert [verb for verb, _ in fake.told] == ["unmask", "daemon-reload", "start"]
 
 
 def test_unit_files_are_read_again_once(run_module: RunModule, fake: FakeSystemd) -> None:

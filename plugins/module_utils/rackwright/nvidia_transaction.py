@@ -82,7 +82,9 @@ class Transaction:
     def install(self, names: list[str]) -> command.Outcome:
         """Install everything in one transaction."""
         with self.apt.starts_held_back():
-            return self.apt.install(names)
+            outcome = self.apt.install(names)
+        self.apt.tell_systemd(replaced=True)
+        return outcome
 
     def roll_back(self) -> dict[str, Any]:
         """Bring back what was there before, and say whether the package database is whole again."""

@@ -7,7 +7,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from ansible.module_utils.rackwright import command, package_plan
+from ansible.module_utils.rackwright import command, package_plan, systemd
+from ansible.module_utils.rackwright.unit_plan import UnitError
 
 _ENVIRONMENT = {
     "DEBIAN_FRONTEND": "noninteractive",
@@ -71,6 +72,7 @@ class Apt:
         self.lists = self.root / "var/lib/apt/lists"
         self.stamp = self.root / "var/lib/apt/rackwright-update-stamp"
         self.database = self.root / "var/lib/dpkg"
+        self._silenced = False
 
     def source_files(self, wanted: dict[str, str] | None) -> list[str]:
         """Return files of the site's sources that are not wanted any more; none when nobody says what is.
@@ -137,12 +139,25 @@ class Apt:
     def install(self, names: list[str], *, simulate: bool = False) -> command.Outcome:
         """Install all names in one transaction, or say what that would bring."""
         options = [*_OPTIONS, "--no-install-recommends", *(["--simulate"] if simulate else [])]
-        silenced = not simulate and self._system_stays()
-        environment = {**_ENVIRONMENT, **(_SILENCED if silenced else {})}
-        outcome = command.run(["apt-get", *options, "install", "--", *names], environment)
-        if silenced:
-            command.run(["systemctl", "daemon-reload"])
-        return outcome
+        self._silenced = not simulate and self._system_stays()
+        environment = {**_ENVIRONMENT, **(_SILENCED if self._silenced else {})}
+        return command.run(["apt-get", *options, "install", "--", *names], environment)
+
+    def tell_systemd(self, *, replaced: bool) -> None:
+        """Have systemd learn of what it was not told during the installation.
+
+        Args:
+            replaced: Whether there was an older version, or none any more, of anything: then at once. What is
+                new it reads when it is asked for.
+        """
+        if not self._silenced:
+            return
+        # Where systemd does not run, or refuses, units will say so when they are started.
+        with contextlib.suppress(UnitError):
+            if replaced:
+                systemd.daemon_reload()
+            else:
+                systemd.daemon_reload_later()
 
     def _system_stays(self) -> bool:
         """Whether apt knows of no newer systemd and C library that a transaction could bring along."""

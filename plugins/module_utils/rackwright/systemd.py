@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import socket
 import time
+from pathlib import Path
 
 from ansible.module_utils.rackwright import command
 from ansible.module_utils.rackwright.unit_plan import PROPERTIES, Unit, UnitError, parse_show
 
 _JOURNAL_LINES = 15
+# What has systemd read its unit files again once the work that they belong to is through.
+_LATER = "rackwright-unit-files"
+_LATER_SECONDS = 60
 
 
 def show(names: list[str]) -> list[Unit]:
@@ -42,6 +46,35 @@ def tell_files(verb: str, name: str) -> command.Outcome:
     Without the setting each call has it do so at once, and again for each script of System V beside the unit.
     """
     return command.run(["systemctl", "--quiet", verb, "--", name], {"SYSTEMD_OFFLINE": "1"})
+
+
+def as_on_disk(unit: Unit) -> Unit:
+    """Return the unit as enabled as its links are now; systemd knows what they were when it read them."""
+    said = command.run(["systemctl", "is-enabled", "--", unit.identity]).stdout.split()
+    return Unit(unit.name, {**unit.properties, "UnitFileState": said[0]}) if said and unit.known else unit
+
+
+def daemon_reload_later() -> None:
+    """Have systemd read its unit files again when nobody has asked for it for a minute.
+
+    A start need not wait for it: a unit that systemd does not know yet is read when it is asked for. What it
+    learns by it is which units are wanted by others since, and what its generators make of new files.
+
+    Raises:
+        UnitError: It cannot be put off, and is refused now.
+    """
+    if not Path("/run/systemd/system").is_dir():
+        return
+    if Path(f"/run/systemd/transient/{_LATER}.timer").exists():
+        put_off = command.run(["systemctl", "restart", "--", f"{_LATER}.timer"])
+    else:
+        timing = [f"--on-active={_LATER_SECONDS}", "--timer-property=AccuracySec=1s", "--collect"]
+        about = "--description=Reads the unit files again that were written lately"
+        put_off = command.run(
+            ["systemd-run", "--quiet", f"--unit={_LATER}", about, *timing, "systemctl", "daemon-reload"]
+        )
+    if put_off.rc != 0:
+        daemon_reload()
 
 
 def daemon_reload() -> None:

@@ -2,6 +2,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from ansible.parsing.vault import VaultSecret
 
 from rackwright.errors import RackwrightError
 from rackwright.site.inventory import load_inventory
@@ -45,6 +46,15 @@ def test_a_later_source_wins(lab: Path, tmp_path: Path) -> None:
 
 def test_secrets_are_decrypted(lab: Path) -> None:
     assert load_inventory([lab]).site_variables()["vault_jwt_secret"] == "secret of jwt_secret"
+
+
+def test_a_plays_inventory_is_read_once(lab: Path) -> None:
+    secrets = [("default", VaultSecret(b"of nothing"))]
+    (lab / "group_vars/all/vault.yml").unlink()
+    first = load_inventory([lab], secrets)
+    assert load_inventory([lab], secrets) is first
+    assert load_inventory([lab], list(secrets)) is not first
+    assert load_inventory([lab]) is not load_inventory([lab])
 
 
 def test_definitions_say_where_a_variable_is_set(lab: Path) -> None:

@@ -88,8 +88,9 @@ def recipe_of(remote: Remote, work: Work) -> tuple[Recipe, bytes]:
         sql=_sql(remote, work.cluster.port) if work.cluster else "",
         units=unit_states(
             remote.text(
-                "systemctl show --property=Id,ActiveState,UnitFileState -- "
-                + _words([*work.units, *([FIREWALL_UNIT] if work.firewall else [])])
+                f"for unit in {_words([*work.units, *([FIREWALL_UNIT] if work.firewall else [])])}; do "
+                'systemctl show --property=Id,ActiveState -- "$unit"; '
+                'echo "UnitFileState=$(systemctl is-enabled -- "$unit" || :)"; echo; done'
             )
         ),
     )

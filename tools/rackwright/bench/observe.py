@@ -96,7 +96,12 @@ def _running_parts(subjects: Subjects) -> Iterable[tuple[str, str]]:
     if subjects.settings:
         yield "kernel", f"sysctl {_words(subjects.settings)}"
     if subjects.units:
-        yield "units", f"systemctl show --property=Id,ActiveState,UnitFileState -- {_words(subjects.units)}"
+        names = _words(subjects.units)
+        # Whether a unit is enabled is asked of the links: systemd says what it has read of them.
+        yield (
+            "units",
+            f"systemctl show --property=Id,ActiveState -- {names}; systemctl is-enabled -- {names} || :",
+        )
     if subjects.firewall:
         # Who has connected lately is in the sets that limit connections: that is no configuration.
         lately = r"^\s*(elements = \{ )?[0-9a-f.:]+ (limit rate|ct count over)"

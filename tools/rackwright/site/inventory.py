@@ -25,6 +25,10 @@ VAULT_HINT = (
 )
 
 
+# What was read for the play of this process: its sources, its own list of secrets, the inventory.
+_OF_PLAY: list[tuple[tuple[Path, ...], AnsibleObject, Inventory]] = []
+
+
 class TemplatedVariables(Mapping[str, Any]):
     """The variables of one host, each templated when it is first asked for, then kept.
 
@@ -138,11 +142,22 @@ def load_inventory(sources: Sequence[Path], vault_secrets: AnsibleObject = None)
     Args:
         sources: Inventory files or directories; later ones win.
         vault_secrets: Ansible's vault secrets where a running play has them already; None asks the
-            configured vault_password_file.
+            configured vault_password_file. A play's inventory is read once, as Ansible itself does.
 
     Raises:
         RackwrightError: A source that is missing or cannot be parsed, a vault that cannot be opened.
     """
+    if vault_secrets is None:
+        return _read(sources, None)
+    for read, secrets, inventory in _OF_PLAY:
+        if secrets is vault_secrets and read == tuple(sources):
+            return inventory
+    inventory = _read(sources, vault_secrets)
+    _OF_PLAY[:] = [(tuple(sources), vault_secrets, inventory)]
+    return inventory
+
+
+def _read(sources: Sequence[Path], vault_secrets: AnsibleObject) -> Inventory:
     prepare_ansible()
     # Ansible reads its configuration on import, so it is imported after that is settled, and commands that
     # need no inventory start without it.
