@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.rackwright import systemd, unit_plan, unit_start
+from ansible.module_utils.rackwright import systemd, unit_links, unit_plan, unit_start
 from ansible.module_utils.rackwright.fingerprint import Subjects
 from ansible.module_utils.rackwright.freshness import newest
 from ansible.module_utils.rackwright.unit_plan import Step, Unit, UnitError, Wish
@@ -24,8 +24,7 @@ description:
     O(items[].restart_after) was changed after it became active, and reloaded when something under
     O(items[].reload_after) was changed after its last change of state, or when its last reload failed. So no
     restart handlers are needed, an interrupted run is made good by the next, and a service is started once.
-  - systemd reads its unit files again at most once, and only when a unit of the list needs it. For units that
-    were only enabled or disabled it does so a minute after the last of them, with all at once.
+  - systemd reads its unit files again at most once, and at once only when a unit of the list needs it.
   - A unit that is passed over because a condition for its start is not met (time synchronisation in a
     container) is reported, not failed. One that fails is reported with its last journal lines.
   - A unit without an install section counts as enabled and as disabled.
@@ -178,7 +177,8 @@ class Run:
         self.units = systemd.show(names)
         if any(map(unit_plan.is_missing, self.wishes, self.units)):
             self._reload(names)
-        self.units = [self._looked_at_again(number) for number in range(len(names))]
+        for number, unit in enumerate(self.units):
+            self.units[number] = unit_links.as_on_disk(unit) if self._link_steps(number) else unit
         relinked = [] if self.check else [number for number in range(len(names)) if self._relink(number)]
         unmasked = any(self.units[number].masked for number in relinked)
         if unmasked or any(unit.get("NeedDaemonReload") == "yes" for unit in self.units):
@@ -196,18 +196,11 @@ class Run:
         steps = self._steps(self.specs[number], self.wishes[number], self.units[number])
         return [step for step in steps if step.links]
 
-    def _looked_at_again(self, number: int) -> Unit:
-        return systemd.as_on_disk(self.units[number]) if self._link_steps(number) else self.units[number]
-
     def _relink(self, number: int) -> bool:
         """Do what only changes links to unit files; returns whether anything was."""
-        wish, unit, steps = self.wishes[number], self.units[number], self._link_steps(number)
-        if steps and not unit.known:
-            raise _unknown(wish)
+        unit, steps = self.units[number], self._link_steps(number)
+        unit_links.change(self.wishes[number], unit, steps)
         for step in steps:
-            outcome = systemd.tell_files(step.verb, unit.identity)
-            if outcome.rc != 0:
-                raise unit_start.failure(wish.name, step.verb, unit, outcome)
             self._note(step, unit, self.entries[number])
         return bool(steps)
 
@@ -222,7 +215,7 @@ class Run:
             steps = self._steps(spec, wish, unit)
         steps = [step for step in steps if self.check or not step.links]
         if steps and not unit.known and not self.check:
-            raise _unknown(wish)
+            raise unit_links.unknown(wish)
         began = time.monotonic()
         for step in steps:
             self._take(step, number, unit)
@@ -263,10 +256,6 @@ class Run:
         entry["changed"] = True
         entry["reason"] = step.reason or entry["reason"]
         entry["action"] = next(done for done in unit_plan.DONE.values() if done in entry["actions"])
-
-
-def _unknown(wish: Wish) -> UnitError:
-    return UnitError(f"{wish.name}: systemd knows no such unit; is its package installed, its file written?")
 
 
 def subjects_of(specs: list[dict[str, Any]]) -> Subjects:

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from ansible.module_utils.rackwright import systemd
+from ansible.module_utils.rackwright import systemd, unit_links
 from ansible.module_utils.rackwright.package_install import Apt
 from ansible.module_utils.rackwright.unit_plan import Unit, UnitError
 
@@ -70,10 +70,10 @@ def test_without_systemd_there_is_nobody_to_tell(programs: Programs) -> None:
 def test_whether_a_unit_is_enabled_is_asked_of_its_links(programs: Programs) -> None:
     programs.answer("systemctl", "enabled")
     unit = Unit("a", {"Id": "a.service", "LoadState": "loaded", "UnitFileState": "disabled"})
-    assert systemd.as_on_disk(unit).get("UnitFileState") == "enabled"
+    assert unit_links.as_on_disk(unit).get("UnitFileState") == "enabled"
     assert programs.told == ["systemctl is-enabled -- a.service"]
     unknown = Unit("b", {"LoadState": "not-found"})
-    assert systemd.as_on_disk(unknown) == unknown
+    assert unit_links.as_on_disk(unknown) == unknown
 
 
 def apt_that(silenced: bool, root: Path, monkeypatch: pytest.MonkeyPatch) -> Apt:

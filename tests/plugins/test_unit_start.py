@@ -138,6 +138,14 @@ def test_one_pause_shows_that_all_stay_up(make: Make) -> None:
     assert 0.2 < host.clock < 0.3
 
 
+def test_who_says_that_it_is_ready_is_not_looked_at_again(make: Make) -> None:
+    host = make([{**UP, "Type": "notify"}])
+    starts = Starts()
+    starts.begin("ledger", "start", unit(IDLE), None)
+    starts.settle()
+    assert (host.looks, host.clock) == (1, 0.0)
+
+
 def test_what_falls_down_after_its_start_is_told_in_the_end(make: Make) -> None:
     make([UP, {**IDLE, "ActiveState": "activating", "SubState": "auto-restart", "Result": "exit-code"}])
     starts = Starts()

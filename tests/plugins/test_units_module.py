@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from unittest import mock
 
 import pytest
-from ansible.module_utils.rackwright import systemd
+from ansible.module_utils.rackwright import systemd, unit_links
 from ansible.module_utils.rackwright.command import Outcome
 from ansible.module_utils.rackwright.freshness import newest
 from ansible.module_utils.rackwright.unit_plan import Unit
@@ -103,11 +103,11 @@ def fake() -> Iterator[FakeSystemd]:
         "tell": fake.tell,
         "daemon_reload": fake.daemon_reload,
         "daemon_reload_later": fake.daemon_reload_later,
-        "as_on_disk": fake.as_on_disk,
         "tell_files": fake.tell_files,
         "last_words": lambda unit: f"last words of {unit.identity}",
     }
-    with mock.patch.multiple(systemd, **replaced), mock.patch.object(Path, "is_dir", _is_dir):
+    links = mock.patch.object(unit_links, "as_on_disk", fake.as_on_disk)
+    with mock.patch.multiple(systemd, **replaced), links, mock.patch.object(Path, "is_dir", _is_dir):
         yield fake
 
 

@@ -48,12 +48,6 @@ def tell_files(verb: str, name: str) -> command.Outcome:
     return command.run(["systemctl", "--quiet", verb, "--", name], {"SYSTEMD_OFFLINE": "1"})
 
 
-def as_on_disk(unit: Unit) -> Unit:
-    """Return the unit as enabled as its links are now; systemd knows what they were when it read them."""
-    said = command.run(["systemctl", "is-enabled", "--", unit.identity]).stdout.split()
-    return Unit(unit.name, {**unit.properties, "UnitFileState": said[0]}) if said and unit.known else unit
-
-
 def daemon_reload_later() -> None:
     """Have systemd read its unit files again when nobody has asked for it for a minute.
 

@@ -12,6 +12,8 @@ from ansible.module_utils.rackwright.unit_plan import Unit, UnitError
 # How long services that fail right after their start need to show it.
 _SETTLE_SECONDS = 0.25
 _POLL_SECONDS = 0.1
+# Up, by systemd's word, before anything has shown that they work; others say themselves that they are ready.
+_UNSAID = ("simple", "exec", "idle", "forking")
 _COMING = ("activating", "reloading", "refreshing")
 
 
@@ -72,14 +74,14 @@ class Starts:
             return after
         if outcome.rc != 0 or not _up(after, may_come=port is not None or not block):
             raise failure(name, verb, after, outcome)
-        # Who serves at its port is up.
-        if port is None and block:
+        # Who serves at its port is up, and so is who says that it is ready.
+        if port is None and block and after.get("Type") in _UNSAID:
             self._begun[unit.identity] = name
             self._last = time.monotonic()
         return after
 
     def settle(self) -> None:
-        """See that all that has no port to show it is still up a moment after the last start.
+        """See that all that shows it by no port and says it to nobody is up a moment after the last start.
 
         Raises:
             UnitError: A unit is down again.
