@@ -12,6 +12,7 @@ import pytest
 import redis
 from app_server import RunningApp
 from engine_double import EngineDouble
+from store_doubles import StoreDouble
 from stores import ChromaServer, Postgres, RedisServer
 
 from rackwright_app.database.migrate import migrate
@@ -40,6 +41,20 @@ def redis_server() -> Iterator[RedisServer]:
 def chroma() -> Iterator[ChromaServer]:
     """A Chroma of the test run's own."""
     with ChromaServer.started() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def qdrant() -> Iterator[StoreDouble]:
+    """A double of Qdrant."""
+    with StoreDouble.started("qdrant") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def weaviate() -> Iterator[StoreDouble]:
+    """A double of Weaviate."""
+    with StoreDouble.started("weaviate") as server:
         yield server
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Self
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -38,7 +39,7 @@ def free_port() -> int:
 
 
 @dataclass
-class _Server:
+class Server:
     port: int
     command: list[str]
     directory: Path
@@ -88,7 +89,7 @@ class _Server:
             server.stop()
 
 
-class Postgres(_Server):
+class Postgres(Server):
     """A PostgreSQL with one database and one user."""
 
     @classmethod
@@ -158,8 +159,23 @@ class Postgres(_Server):
             row_factory=dict_row,
         )
 
+    @staticmethod
+    def pieces(connection: psycopg.Connection[dict[str, Any]], document: UUID, count: int) -> list[int]:
+        """Makes a document with pieces, on whose rows pgvector's hang; returns their numbers."""
+        connection.execute(
+            "INSERT INTO documents (id, subject, name, kind, size_bytes, chunks)"
+            " VALUES (%s, '', '', 'text', 0, %s)",
+            (document, count),
+        )
+        made = connection.execute(
+            "INSERT INTO chunks (document_id, position, heading, content, words)"
+            " SELECT %s, number, '', '', '' FROM generate_series(1, %s) AS number RETURNING id",
+            (document, count),
+        )
+        return [int(row["id"]) for row in made.fetchall()]
 
-class RedisServer(_Server):
+
+class RedisServer(Server):
     """A Redis that keeps nothing."""
 
     @classmethod
@@ -201,7 +217,7 @@ def _link(source: str, target: str) -> None:
         shutil.copy2(source, target)
 
 
-class ChromaServer(_Server):
+class ChromaServer(Server):
     """Chroma's own server, with a directory that goes with it."""
 
     @classmethod

@@ -14,6 +14,7 @@ from asking import as_user, found, send, with_store
 from document_files import docx_file, pdf_file
 from engine_double import EngineDouble, Script
 from httpx_sse import connect_sse
+from store_doubles import STORES
 from stores import ChromaServer, free_port
 
 from rackwright_app.settings import Settings
@@ -24,16 +25,16 @@ RACKS = (
 )
 
 
-@pytest.fixture(params=["pgvector", "chroma"])
+@pytest.fixture(params=["pgvector", *STORES])
 def library(
     request: pytest.FixtureRequest,
     settings: Settings,
-    chroma: ChromaServer,
     start_app: Callable[[Settings], RunningApp],
     token: Callable[..., str],
 ) -> Iterator[httpx.Client]:
-    """A client of an app on each of the real stores."""
-    with as_user(start_app(with_store(settings, request.param, chroma.url)), token()) as client:
+    """A client of an app on each store; doubles stand for Qdrant and Weaviate."""
+    url = "" if request.param == "pgvector" else request.getfixturevalue(request.param).url
+    with as_user(start_app(with_store(settings, request.param, url)), token()) as client:
         yield client
 
 

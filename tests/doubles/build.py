@@ -27,7 +27,7 @@ PROGRAMS = {
         "usr/local/bin/kibana-docker": "kibana",
         "usr/local/bin/docker-entrypoint": "logstash",
     },
-    "stores": {"qdrant/qdrant": "qdrant"},
+    "stores": {"qdrant/qdrant": "qdrant", "usr/bin/weaviate": "weaviate", "usr/bin/wget": "wget"},
 }
 
 

@@ -22,7 +22,7 @@ from common import (
     say,
     serve,
 )
-from vectors import Collections, check_configuration, nearest
+from vectors import Collections, check_configuration, chosen, nearest
 
 VERSION = "1.0.0-double"
 FREE = frozenset({"/", "/healthz", "/livez", "/readyz"})
@@ -124,8 +124,21 @@ def _upsert(handler: Qdrant, body: Json, name: str) -> Json:
     return _ok({"operation_id": 0, "status": "completed"})
 
 
+def _meets(condition: Json, payload: Json) -> bool:
+    """Tell whether a payload meets a filter: `must` with `match` of a value, or of any of several."""
+    unknown = set(condition) - {"must"}
+    if unknown:
+        raise RefusedError(400, {"status": {"error": f"Format error in JSON body: {sorted(unknown)}"}})
+    for one in condition.get("must", []):
+        match, value = one["match"], payload.get(one["key"])
+        if value not in (match["any"] if "any" in match else [match["value"]]):
+            return False
+    return True
+
+
 def _hits(handler: Qdrant, body: Json, name: str, vector: list[float]) -> list[Json]:
-    points = handler.wanted(name)["points"]
+    condition = body.get("filter") or {}
+    points = chosen(handler.wanted(name)["points"], lambda payload: _meets(condition, payload))
     hits = nearest(points, vector, int(body.get("limit") or 10))
     return [
         {"id": points[key]["id"], "version": 0, "score": score}
@@ -149,8 +162,11 @@ def _scroll(handler: Qdrant, _: Json, name: str) -> Json:
 def _delete_points(handler: Qdrant, body: Json, name: str) -> Json:
     with handler.collections.lock:
         found = handler.wanted(name)
-        for key in body.get("points", []):
-            found["points"].pop(str(key), None)
+        keys = [str(key) for key in body.get("points", [])]
+        if "filter" in body:
+            keys += chosen(found["points"], lambda payload: _meets(body["filter"], payload))
+        for key in keys:
+            found["points"].pop(key, None)
         handler.collections.write(name, found)
     return _ok({"operation_id": 0, "status": "completed"})
 
@@ -245,6 +261,11 @@ ROUTES: list[tuple[str, str, Any]] = [
     ("GET", _NAME, _collection),
     ("DELETE", _NAME, _delete),
     ("PUT", f"{_NAME}/points", _upsert),
+    (
+        "PUT",
+        f"{_NAME}/index",
+        lambda handler, _, name: (handler.wanted(name), _ok({"status": "completed"}))[1],
+    ),
     ("POST", f"{_NAME}/points/delete", _delete_points),
     ("POST", f"{_NAME}/points/search", _search),
     ("POST", f"{_NAME}/points/query", _query),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -77,3 +78,8 @@ def nearest(points: Json, vector: list[float], limit: int) -> list[tuple[str, fl
 
     scored = [(key, likeness(point["vector"])) for key, point in points.items()]
     return sorted(scored, key=lambda item: -item[1])[:limit]
+
+
+def chosen(points: Json, condition: Callable[[Json], bool]) -> Json:
+    """Return the points whose payload meets a condition."""
+    return {key: point for key, point in points.items() if condition(point["payload"])}

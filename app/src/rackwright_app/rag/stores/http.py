@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -43,3 +43,18 @@ class HttpStore:
             return answer.json() if answer.content else None
         except ValueError as error:
             raise StoreError(f"{method} {path}: no JSON") from error
+
+
+async def make_once(there: Callable[[], Awaitable[bool]], make: Callable[[], Awaitable[object]]) -> None:
+    """Makes what is not there yet. Of several workers that do it at once one succeeds; the others find it.
+
+    Raises:
+        StoreError: It could not be made.
+    """
+    if await there():
+        return
+    try:
+        await make()
+    except StoreError:
+        if not await there():
+            raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -10,10 +11,12 @@ from uuid import UUID
 import httpx
 
 from rackwright_app.rag.stores.base import Entry, Hit, StoreError
-from rackwright_app.rag.stores.http import HttpStore
+from rackwright_app.rag.stores.http import HttpStore, make_once
 
 _BATCH = 256
 _SUBJECT_BYTES = 512
+# Until a collection is in memory, which it must be to be searched.
+_LOADING_TRIES, _LOADING_SECONDS = 120, 0.25
 
 
 class Milvus:
@@ -45,8 +48,7 @@ class Milvus:
     ) -> list[Hit]:
         """See ``VectorStore``."""
         await self._prepare()
-        # A text of JSON is one of Milvus' expressions too: nothing that a name holds ends it early.
-        condition = f"subject == {json.dumps(subject)}"
+        condition = f"subject == {_text(subject)}"
         if documents is not None:
             condition += f" and document in {json.dumps([str(document) for document in documents])}"
         body = {
@@ -65,29 +67,58 @@ class Milvus:
         await self._ask("entities/delete", {"filter": f'document == "{document}"'})
 
     async def _prepare(self) -> None:
-        if self._ready:
-            return
-        if not (await self._ask("collections/has", {}))["has"]:
-            text = {"dataType": "VarChar", "elementTypeParams": {"max_length": str(_SUBJECT_BYTES)}}
-            vector = {"dataType": "FloatVector", "elementTypeParams": {"dim": str(self._dimensions)}}
-            fields = [
-                {"fieldName": "id", "dataType": "Int64", "isPrimary": True},
-                {"fieldName": "vector", **vector},
-                {"fieldName": "subject", **text},
-                {"fieldName": "document", **text},
-            ]
-            index = {
-                "fieldName": "vector",
-                "indexName": "vector",
-                "metricType": "COSINE",
-                "params": {"index_type": "AUTOINDEX"},
-            }
-            body = {"schema": {"autoId": False, "fields": fields}, "indexParams": [index]}
-            await self._ask("collections/create", body)
-        self._ready = True
+        if not self._ready:
+            await make_once(self._is_there, self._make)
+            await self._load()
+            self._ready = True
+
+    async def _is_there(self) -> bool:
+        return bool((await self._ask("collections/has", {}))["has"])
+
+    async def _make(self) -> None:
+        text = {"dataType": "VarChar", "elementTypeParams": {"max_length": str(_SUBJECT_BYTES)}}
+        vector = {"dataType": "FloatVector", "elementTypeParams": {"dim": str(self._dimensions)}}
+        fields = [
+            {"fieldName": "id", "dataType": "Int64", "isPrimary": True},
+            {"fieldName": "vector", **vector},
+            {"fieldName": "subject", **text},
+            {"fieldName": "document", **text},
+        ]
+        index = {
+            "fieldName": "vector",
+            "indexName": "vector",
+            "metricType": "COSINE",
+            "params": {"index_type": "AUTOINDEX"},
+        }
+        body = {
+            "schema": {"autoId": False, "fields": fields},
+            "indexParams": [index],
+            # Who has just sent a document in asks about it next.
+            "params": {"consistencyLevel": "Strong"},
+        }
+        await self._ask("collections/create", body)
+
+    async def _load(self) -> None:
+        for _ in range(_LOADING_TRIES):
+            state = (await self._ask("collections/get_load_state", {}))["loadState"]
+            if state == "LoadStateLoaded":
+                return
+            if state == "LoadStateNotLoad":
+                await self._ask("collections/load", {})
+            await asyncio.sleep(_LOADING_SECONDS)
+        raise StoreError("the collection is not in memory")
 
     async def _ask(self, what: str, body: dict[str, Any]) -> Any:  # noqa: ANN401 - whatever it answers
         answer = await self._store.ask("POST", f"/v2/vectordb/{what}", {"collectionName": self._name, **body})
         if not isinstance(answer, dict) or answer.get("code") != 0:
             raise StoreError(f"{what}: code {answer.get('code') if isinstance(answer, dict) else None}")
         return answer.get("data")
+
+
+def _text(value: str) -> str:
+    """Returns a text of JSON, which is one of Milvus' expressions too: nothing in a name ends it early.
+
+    Characters beyond the basic plane stay as they are: their escapes in JSON are two halves, which Milvus
+    does not take.
+    """
+    return json.dumps(value, ensure_ascii=False)

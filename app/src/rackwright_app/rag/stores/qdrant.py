@@ -12,7 +12,7 @@ from uuid import UUID
 import httpx
 
 from rackwright_app.rag.stores.base import Entry, Hit
-from rackwright_app.rag.stores.http import HttpStore
+from rackwright_app.rag.stores.http import HttpStore, make_once
 
 _BATCH = 256
 
@@ -59,12 +59,16 @@ class Qdrant:
         await self._store.ask("POST", f"{self._path}/points/delete?wait=true", {"filter": {"must": must}})
 
     async def _prepare(self) -> None:
-        if self._ready:
-            return
-        if await self._store.ask("GET", self._path, missing_is_none=True) is None:
-            vectors = {"size": self._dimensions, "distance": "Cosine"}
-            await self._store.ask("PUT", self._path, {"vectors": vectors})
-            for field in ("subject", "document"):
-                index = {"field_name": field, "field_schema": "keyword"}
-                await self._store.ask("PUT", f"{self._path}/index?wait=true", index)
-        self._ready = True
+        if not self._ready:
+            await make_once(self._is_there, self._make)
+            self._ready = True
+
+    async def _is_there(self) -> bool:
+        return await self._store.ask("GET", self._path, missing_is_none=True) is not None
+
+    async def _make(self) -> None:
+        vectors = {"size": self._dimensions, "distance": "Cosine"}
+        await self._store.ask("PUT", self._path, {"vectors": vectors})
+        for field in ("subject", "document"):
+            index = {"field_name": field, "field_schema": "keyword"}
+            await self._store.ask("PUT", f"{self._path}/index?wait=true", index)

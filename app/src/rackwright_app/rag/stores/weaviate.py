@@ -11,7 +11,7 @@ from uuid import UUID
 import httpx
 
 from rackwright_app.rag.stores.base import Entry, Hit, StoreError
-from rackwright_app.rag.stores.http import HttpStore
+from rackwright_app.rag.stores.http import HttpStore, make_once
 
 _BATCH = 200
 _IDS = uuid.UUID("6f1d1f2e-6f52-4b7c-9f0e-2a6f3f0f7c11")
@@ -77,24 +77,28 @@ class Weaviate:
         )
 
     async def _prepare(self) -> None:
-        if self._ready:
-            return
-        if await self._store.ask("GET", f"/v1/schema/{self._class}", missing_is_none=True) is None:
-            # Whole values, not words: a user's name may hold any character.
-            text = {"dataType": ["text"], "tokenization": "field"}
-            properties = [
-                {"name": "chunk", "dataType": ["int"]},
-                {"name": "subject", **text},
-                {"name": "document", **text},
-            ]
-            body = {
-                "class": self._class,
-                "vectorizer": "none",
-                "vectorIndexConfig": {"distance": "cosine"},
-                "properties": properties,
-            }
-            await self._store.ask("POST", "/v1/schema", body)
-        self._ready = True
+        if not self._ready:
+            await make_once(self._is_there, self._make)
+            self._ready = True
+
+    async def _is_there(self) -> bool:
+        return await self._store.ask("GET", f"/v1/schema/{self._class}", missing_is_none=True) is not None
+
+    async def _make(self) -> None:
+        # Whole values, not words: a user's name may hold any character.
+        text = {"dataType": ["text"], "tokenization": "field"}
+        properties = [
+            {"name": "chunk", "dataType": ["int"]},
+            {"name": "subject", **text},
+            {"name": "document", **text},
+        ]
+        body = {
+            "class": self._class,
+            "vectorizer": "none",
+            "vectorIndexConfig": {"distance": "cosine"},
+            "properties": properties,
+        }
+        await self._store.ask("POST", "/v1/schema", body)
 
 
 def _equal(name: str, value: str) -> str:
