@@ -71,8 +71,11 @@ class LogStore:
     def wait(self, mark: str, count: int, seconds: float, after: int = 0) -> list[Line]:
         """Wait for lines with a mark; return them, as many as came."""
         ended = time.monotonic() + seconds
+        found: list[Line] = []
         while True:
-            found = [line for line in self.lines(after) if mark in line.text]
+            fresh = self.lines(after)
+            after = fresh[-1].number if fresh else after
+            found += [line for line in fresh if mark in line.text]
             if len(found) >= count or time.monotonic() > ended:
                 return found
             time.sleep(2)

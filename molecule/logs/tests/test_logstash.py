@@ -14,7 +14,7 @@ from asking import answer_of
 from conftest import LogStore
 from machines import PROJECT, Machines
 from watched import Watched
-from writing import WRITE, in_order_once, write, written
+from writing import LINES, OUTAGE, WRITE, in_order_once, seconds_for, write, written
 
 from rackwright.dashboards.boards.logs import LOGS
 from rackwright.dashboards.promql import filled
@@ -114,18 +114,20 @@ def test_nothing_is_lost_when_it_is_killed_while_the_store_is_away(
 ) -> None:
     begun = log_store.last()
     log_store.stop()
-    write(machines, "data1", f"killed-{RUN}", COUNT, FILE, 0.5)
+    away = time.monotonic()
+    write(machines, "data1", f"killed-{RUN}", LINES, FILE, 0.05)
     for _ in range(3):
-        time.sleep(1)
+        time.sleep(5)
         machines.inside("ops1", "docker kill logstash")
         started(machines)
     written(machines, "data1", f"killed-{RUN}")
-    ended = time.monotonic() + SECONDS
-    while statistics(machines)["store"]["queue"]["events_count"] < COUNT:
+    ended = time.monotonic() + seconds_for(LINES)
+    while statistics(machines)["store"]["queue"]["events_count"] < LINES:
         assert time.monotonic() < ended, "its queue on the disk does not hold what hosts have handed over"
-        time.sleep(1)
+        time.sleep(3)
+    time.sleep(max(0.0, OUTAGE - (time.monotonic() - away)))
     log_store.start()
-    in_order_once(log_store.wait(f"killed-{RUN} 0", COUNT, SECONDS, begun), "killed", COUNT)
+    in_order_once(log_store.wait(f"killed-{RUN} 0", LINES, seconds_for(LINES), begun), "killed", LINES)
 
 
 def test_lines_wait_on_their_hosts_while_it_is_away(machines: Machines, log_store: LogStore) -> None:

@@ -1,20 +1,15 @@
-"""Lines on their way to the store: each arrives once, in order, masked, whatever happens meanwhile.
+"""Lines on their way to the store: each arrives once, in order, masked, whatever happens meanwhile."""
 
-RACKWRIGHT_LOG_LINES and RACKWRIGHT_LOG_OUTAGE say how many lines are written, and for how many seconds the
-store is away.
-"""
-
-import os
 import time
 
 import pytest
 from conftest import LogStore
 from machines import Machines
-from writing import WRITE, in_order_once, write, written
+from writing import LINES, OUTAGE, WRITE, in_order_once, seconds_for, write, written
 
-COUNT = int(os.environ.get("RACKWRIGHT_LOG_LINES", "6000"))
-OUTAGE = float(os.environ.get("RACKWRIGHT_LOG_OUTAGE", "15"))
-SECONDS = 60 + COUNT / 500
+# Of what is not about how many there are.
+COUNT = 6000
+SECONDS = seconds_for(COUNT)
 # Of this run: the same line at the same place of a file of the same name would be the same line.
 RUN = f"{int(time.time()):x}"
 FILE = f"/var/log/redis/written-{RUN}.log"
@@ -29,7 +24,7 @@ def writer(machines: Machines) -> None:
 
 
 def test_nothing_is_lost_while_the_store_is_away(machines: Machines, log_store: LogStore) -> None:
-    share = COUNT // 3
+    share = LINES // 3
     started = log_store.last()
     log_store.stop()
     away = time.monotonic()
@@ -46,7 +41,7 @@ def test_nothing_is_lost_while_the_store_is_away(machines: Machines, log_store: 
     time.sleep(max(0.0, OUTAGE - (time.monotonic() - away)))
     log_store.start()
     for mark in (f"away-file-{RUN}", f"away-journal-{RUN}", f"away-container-{RUN}"):
-        in_order_once(log_store.wait(f"{mark} 0", share, SECONDS, started), mark, share)
+        in_order_once(log_store.wait(f"{mark} 0", share, seconds_for(LINES), started), mark, share)
     machines.inside("ops1", f"docker rm -f away-container-{RUN}")
 
 

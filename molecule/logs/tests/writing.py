@@ -1,9 +1,17 @@
-"""Lines that tests write on a host, and what must have become of them in the store."""
+"""Lines that tests write on a host, and what must have become of them in the store.
 
+RACKWRIGHT_LOG_LINES and RACKWRIGHT_LOG_OUTAGE say how many lines are written while the store is away, and for how
+many seconds it is.
+"""
+
+import os
 from collections import Counter
 
 from conftest import Line
 from machines import Machines
+
+LINES = int(os.environ.get("RACKWRIGHT_LOG_LINES", "100000"))
+OUTAGE = float(os.environ.get("RACKWRIGHT_LOG_OUTAGE", "60"))
 
 WRITE = """
 import sys, time
@@ -15,6 +23,11 @@ for number in range(count):
     said = 'call 13812345678 or someone@example.com, key sk-abcdefghijklmnopqrstuvwx'
     print(f'{mark} {number:07d} {said}', file=out)
 """
+
+
+def seconds_for(count: int) -> float:
+    """For how long lines may be on their way, on a machine with much else to do."""
+    return 60 + count / 250
 
 
 def in_order_once(lines: list[Line], mark: str, count: int) -> None:
