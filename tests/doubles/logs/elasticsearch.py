@@ -16,6 +16,7 @@ import yaml
 from common import Handler, Json, RefusedError, check_environment, documented, fail, say, serve
 from lines import Lines, mapping_problem
 from objects import check, refuse, shown
+from query_told import searched
 from statistics_told import health, node_stats
 
 HOME = Path(os.environ.get("DOUBLE_HOME", "/usr/share/elasticsearch"))
@@ -164,6 +165,8 @@ def _password(handler: Elasticsearch, body: Json, name: str) -> Json:
 
 def _search(handler: Elasticsearch, body: Json, pattern: str) -> Json:
     handler.privileged(pattern.replace("*", "0"), "read")
+    if "query" in body:
+        return searched(handler.lines, body, pattern)
     found = handler.lines.found(pattern, int(body.get("search_after", [0])[0]), int(body.get("size", 10)))
     hits = [
         {"_index": place, "_id": number, "_source": content, "sort": [at]}

@@ -57,6 +57,20 @@ def test_objects_are_served_to_those_who_are_named_and_nobody_else(make_site: Ma
     assert "rclone" not in {*without["services"], *without["roles"], *without["budget"]["services"]}
 
 
+def test_the_log_server_takes_lines_of_every_host_and_of_nobody_else(make_site: MakeSite) -> None:
+    site = make_site({"log_store": ["ops1"]}, choices={"log_store": "files"})
+    found = {(flow.source, flow.dest) for flow in flows(site) if flow.service == "log_server"}
+    assert found == {(host, "ops1") for host in site.hosts}
+    plan = host_plan(site, "app1", MACHINE)
+    assert plan["log_intake"] == {"kind": "files", "urls": [f"relp://{plan['addresses']['ops1']}:2514"]}
+    assert plan["zones"] == {name: host.zone for name, host in site.hosts.items()}
+    store = host_plan(site, "ops1", MACHINE)
+    assert "log_server" in store["roles"]
+    # It takes no memory from its neighbours, and what a site has not chosen costs it nothing.
+    assert "log_server" not in store["budget"]["services"]
+    assert not {"elasticsearch", "log_server"} & {*host_plan(make_site(), "ops1", MACHINE)["services"]}
+
+
 def test_one_engine_is_the_edge_and_the_other_costs_nothing(make_site: MakeSite) -> None:
     plans = {
         engine: host_plan(make_site({}, choices={"edge_engine": engine}), "edge1", MACHINE)

@@ -9,6 +9,7 @@ from rackwright.sizing.budget import ServiceShare, host_budget
 from rackwright.sizing.disk import reserve_gb
 from rackwright.sizing.elasticsearch import size_elasticsearch
 from rackwright.sizing.intent import Intent
+from rackwright.sizing.log_server import size_log_server
 from rackwright.sizing.logs import CONTAINER_MB, LogNeeds, size_logs
 from rackwright.sizing.machine import Machine
 from rackwright.sizing.refusal import RefusedError
@@ -74,3 +75,24 @@ def test_days_that_the_store_cannot_hold_are_refused() -> None:
     assert caught.value.changes[1].value == 5
     with pytest.raises(RefusedError, match="10000 MB"):
         sized(20, log_store_daily_mb=10_000)
+
+
+def test_the_log_server_holds_the_days_that_are_wanted_or_says_what_would_do() -> None:
+    def sized(disk_gb: int | None, **options: int) -> Mapping[str, Any]:
+        intent = Intent(retention={"logs_days": 30}, concurrent_users=50)
+        return size_log_server(
+            Asked("log_server", None, machine(disk_gb), intent, disk_gb=disk_gb, options=options)
+        ).values
+
+    # 75 MB a day.
+    assert sized(4) == {"space_mb": 3558, "queue_mb": 128, "days_held": 47}
+    with pytest.raises(RefusedError, match="2 GB of disk hold 22 days of 75 MB; 30 are wanted") as caught:
+        sized(2)
+    assert [(change.variable, change.value) for change in caught.value.changes] == [
+        ("host_disk_gb", 6),
+        ("tier_overrides.retention.logs_days", 22),
+    ]
+    with pytest.raises(RefusedError, match="of 500 MB"):
+        sized(4, log_store_daily_mb=500)
+    # Where nobody knows the disk, nothing is refused.
+    assert sized(None)["space_mb"] == 1715

@@ -20,7 +20,7 @@ class Choice:
         group: Inventory group whose hosts run what was chosen.
         without: Values that need no host of the group, the first for sites whose group is empty.
         what: For people.
-        scheme: Of the addresses at which it is called; https or http when empty.
+        schemes: Of the addresses at which a value is called, where that is not https or http.
         companions: Groups that have hosts only with some of the values: they show or feed what was chosen.
         alone: Values that run on one host: of several each would keep a part and know nothing of the others.
         called: Whether services call what was chosen, on its port `api`; the world finds the edge by name.
@@ -29,7 +29,7 @@ class Choice:
     group: str
     without: tuple[str, ...]
     what: str
-    scheme: str = ""
+    schemes: Mapping[str, str] = field(default_factory=dict)
     alone: tuple[str, ...] = ()
     called: bool = True
     companions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -42,11 +42,12 @@ CHOICES: Mapping[str, Choice] = {
         "log_store",
         ("none",),
         "log store",
-        alone=("elasticsearch",),
+        schemes={"files": "relp"},
+        alone=("elasticsearch", "files"),
         companions={"kibana": ("elasticsearch",), "logstash": ("elasticsearch",)},
     ),
     "edge_engine": Choice("edge", ("nginx",), "edge", called=False),
-    "connection_pooler": Choice("postgresql", ("none",), "connection pooler", "postgresql"),
+    "connection_pooler": Choice("postgresql", ("none",), "connection pooler", {"pgbouncer": "postgresql"}),
 }
 
 

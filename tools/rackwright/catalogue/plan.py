@@ -74,6 +74,7 @@ def host_plan(
         "roles": roles_of(services.values()),
         "packages": packages_of(services.values()),
         "addresses": {name: other.address for name, other in site.hosts.items()},
+        "zones": {name: other.zone for name, other in site.hosts.items()},
         "listen": {
             name: {
                 port_name: {"address": here.address, "port": port.port}
@@ -165,7 +166,7 @@ def inference_of(site: Site) -> list[Plan]:
 def _chosen(site: Site, variable: str) -> Plan:
     """Return what the site has chosen, and where it is called: nowhere when it is no service of its own."""
     kind = site.choices.get(variable, CHOICES[variable].without[0])
-    scheme = CHOICES[variable].scheme
+    scheme = CHOICES[variable].schemes.get(kind, "")
     return {
         "kind": kind,
         "urls": [

@@ -33,6 +33,7 @@ COMMANDS: dict[str, str] = {
     "welcome": "rackwright.cli.welcome:command",
     "init": "rackwright.cli.init:command",
     "lab": "rackwright.cli.lab:lab_group",
+    "logs": "rackwright.cli.logs:command",
     "models": "rackwright.cli.models:models",
     "pki": "rackwright.cli.pki:pki",
     "plan": "rackwright.cli.plan:command",

@@ -26,7 +26,7 @@ def rendered(board: Board, log_store: str = "") -> Rendered:
 
     Args:
         board: what this site can fill of it, see `model.reduced`.
-        log_store: a key of LOG_STORES; "" where the site has none, then there are no lines of logs.
+        log_store: what the site says; only of a key of LOG_STORES does Grafana show lines.
     """
     page = (
         build.Dashboard(board.title)
@@ -51,7 +51,7 @@ def rendered(board: Board, log_store: str = "") -> Rendered:
             page.with_panel(drawn(panel).id(number).grid_pos(_place(x, top + y, panel.width, panel.height)))
             number += 1
         top += _depth(row.panels)
-    if board.logs is not None and log_store:
+    if board.logs is not None and log_store in LOG_STORES:
         page.with_panel(lines(board.logs, log_store).id(number).grid_pos(_place(0, top, _PAGE, 14)))
     content: dict[str, Any] = json.loads(json.dumps(page.build(), cls=JSONEncoder))
     return Rendered(board.uid, board.title, content)

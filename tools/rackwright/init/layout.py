@@ -48,7 +48,7 @@ PURPOSES: Mapping[str, str] = {
     "grafana": "Shows what is measured; needs an image, and the group container_hosts (docs/grafana.md)",
     "backup": "Fetches and keeps the backups of all other hosts",
     "mirror": "Gives all hosts what they install, from a bundle (docs/bundle.md)",
-    "log_store": "Keeps what all hosts log; needs log_store and the group container_hosts (docs/logs.md)",
+    "log_store": "Keeps what all hosts log, as log_store says (docs/logs.md)",
     "logstash": "Takes what the hosts log and hands it to the store; needs log_store (docs/logs.md)",
     "kibana": "Shows what the hosts log; needs log_store and the group container_hosts (docs/logs.md)",
     "dify": "Dify; needs its images, and the group container_hosts (docs/dify.md)",

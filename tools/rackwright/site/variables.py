@@ -112,7 +112,7 @@ class SiteVariables(Strict):
     log_store: str = Field(
         default="",
         description=(
-            "Where the lines of all hosts go: elasticsearch, or none. "
+            "Where the lines of all hosts go: elasticsearch, files (for small sites), or none. "
             "The tier's where the group log_store has a host, none elsewhere (when empty)."
         ),
     )

@@ -39,6 +39,7 @@ DISK_NEEDS: Mapping[str, DiskNeed] = {
     "prometheus": DiskNeed(2, 2),
     "elasticsearch": DiskNeed(6, 8),
     "logstash": DiskNeed(2, 2),
+    "log_server": DiskNeed(2, 2),
     "llama_cpp": DiskNeed(4, 2),
     "ollama": DiskNeed(8, 8),
     "vllm": DiskNeed(8, 16),

@@ -15,6 +15,7 @@ from rackwright.sizing.engines import size_llama_cpp, size_ollama, size_vllm
 from rackwright.sizing.engines_optional import size_fastchat, size_localai
 from rackwright.sizing.haproxy import size_haproxy
 from rackwright.sizing.kibana import size_kibana
+from rackwright.sizing.log_server import size_log_server
 from rackwright.sizing.logstash import size_logstash
 from rackwright.sizing.nginx import size_nginx
 from rackwright.sizing.postgresql import PostgresqlSettings, size_postgresql
@@ -66,6 +67,7 @@ SIZERS: Mapping[str, Sizer] = {
     "kibana": size_kibana,
     "llama_cpp": size_llama_cpp,
     "localai": size_localai,
+    "log_server": size_log_server,
     "logstash": size_logstash,
     "nginx": size_nginx,
     "ollama": size_ollama,

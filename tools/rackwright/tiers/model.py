@@ -9,7 +9,7 @@ from pydantic import Field
 from rackwright.site.variables import Strict
 
 Engine = Literal["llama_cpp", "ollama", "vllm", "fastchat", "localai"]
-LogStore = Literal["none", "loki", "elasticsearch"]
+LogStore = Literal["none", "files", "loki", "elasticsearch"]
 VectorStore = Literal["qdrant", "milvus", "weaviate", "chroma", "pgvector"]
 
 ServiceName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]

@@ -7,6 +7,7 @@ from rackwright.dashboards.panels import gauge, query, stat, time
 
 _ES = "elasticsearch"
 _LS = "logstash"
+_SERVER = "log_server"
 
 LOGS = Board(
     "rackwright-logs",
@@ -102,6 +103,38 @@ LOGS = Board(
                     query("rackwright_logstash_heap_percent", "{{host}}", _LS),
                     unit="percent",
                     most=100.0,
+                ),
+            ),
+        ),
+        Row(
+            "Log server",
+            (
+                time(
+                    "Lines written",
+                    query("sum(rate(rackwright_log_server_lines_total[$__rate_interval]))", "", _SERVER),
+                    unit="ops",
+                ),
+                time(
+                    "Space",
+                    query(
+                        "100 * rackwright_log_server_used_bytes / rackwright_log_server_limit_bytes",
+                        "{{host}}",
+                        _SERVER,
+                    ),
+                    unit="percent",
+                    most=100.0,
+                ),
+                stat(
+                    "Goes back",
+                    query("time() - min(rackwright_log_server_oldest_timestamp_seconds)", "", _SERVER),
+                    unit="s",
+                ),
+                time(
+                    "Last line of a host",
+                    query("time() - rackwright_log_server_heard_timestamp_seconds", "{{source}}", _SERVER),
+                    unit="s",
+                    warn=1800.0,
+                    bad=3600.0,
                 ),
             ),
         ),

@@ -68,7 +68,7 @@ def rendered(counts: Counts, queue: Path, limit_bytes: int) -> str:
 def waiting(queue: Path) -> tuple[int, int]:
     """Return how many lines wait in rsyslog's queue, and how many bytes it takes."""
     size, length = 0, 0
-    for path in queue.glob("ship*"):
+    for path in queue.glob("*"):
         try:
             size += path.stat().st_size
             if path.suffix == ".qi" and (

@@ -13,7 +13,8 @@ from typing import Any
 from rackwright.logs.agent.client import Client
 from rackwright.logs.agent.counts import Counts, publish
 from rackwright.logs.agent.record import Entries, Record, Sources, record_of
-from rackwright.logs.agent.stores import Elasticsearch, Logstash, Loki, Store
+from rackwright.logs.agent.relp import Relp
+from rackwright.logs.agent.stores import Elasticsearch, LogServer, Logstash, Loki, Store
 from rackwright.logs.agent.wire import UndeliveredError, serve
 
 _PAUSE, _LONGEST_PAUSE = 0.5, 5.0
@@ -30,13 +31,13 @@ class Sender:
         self._refused = Path(settings["refused"])
         self._entries = Entries()
         self.counts = Counts()
-        client = Client(
-            settings["urls"], settings["authority"], secrets.get("user", ""), secrets.get("password", "")
-        )
-        self._store = self._made(settings, client)
+        self._store = self._made(settings, secrets)
 
-    def _made(self, settings: Mapping[str, Any], client: Client) -> Store:
-        host = settings["host"]
+    def _made(self, settings: Mapping[str, Any], secrets: Mapping[str, str]) -> Store:
+        host, urls, authority = settings["host"], settings["urls"], settings["authority"]
+        if settings["kind"] == "files":
+            return LogServer(Relp(urls, authority, settings["certificate"]), self.counts)
+        client = Client(urls, authority, secrets.get("user", ""), secrets.get("password", ""))
         if settings["kind"] == "elasticsearch":
             return Elasticsearch(client, host, settings["index"], self.counts, self._refuse)
         if settings["kind"] == "logstash":

@@ -10,11 +10,14 @@ from typing import Any, Protocol
 from rackwright.logs.agent.client import Client
 from rackwright.logs.agent.counts import Counts
 from rackwright.logs.agent.record import Record
+from rackwright.logs.agent.relp import Relp
 from rackwright.logs.agent.wire import UndeliveredError
 
 _CREATED, _CONFLICT, _TOO_LARGE, _TOO_MANY = 201, 409, 413, 429
 _JSON = {"Content-Type": "application/json"}
 _LINES = {"Content-Type": "application/x-ndjson"}
+# Of a syslog message (RFC 5424) with nothing but its text: local0, info.
+_HEADER = b"<134>1 - - - - - - "
 # What is worth trying again at once, and for how long, before the batch goes back to the queue.
 _TRIES = 4
 
@@ -122,6 +125,33 @@ class Logstash:
         if status != 200:  # noqa: PLR2004 - what the input answers when it has taken them
             raise UndeliveredError(f"Logstash answers {status}")
         self._counts.sent += len(batch)
+
+
+class LogServer:
+    """The site's log server: rsyslog takes each line by RELP, and keeps it; who reads tells by the id what came twice."""
+
+    def __init__(self, relp: Relp, counts: Counts) -> None:
+        self._relp = relp
+        self._counts = counts
+
+    def store(self, records: Sequence[Record]) -> None:
+        """See `Store`. Which host it is of the server tells by the caller's address."""
+        self._relp.send([_HEADER + _dumped(kept_line(record)).rstrip() for record in records])
+        self._counts.sent += len(records)
+
+
+def kept_line(record: Record) -> dict[str, Any]:
+    """Return what the log server keeps of a line; its JSON, where it is some, is in the text."""
+    found: dict[str, Any] = {
+        "time": record.time.isoformat(timespec="microseconds").replace("+00:00", "Z"),
+        "id": record.id,
+        "service": record.service,
+        "source": record.source,
+        "stream": record.stream,
+        "position": record.position,
+        "text": record.text,
+    }
+    return {**found, "level": record.level} if record.level else found
 
 
 class Loki:

@@ -6,9 +6,19 @@ many seconds it is.
 
 import os
 from collections import Counter
+from collections.abc import Sequence
+from typing import Protocol
 
-from conftest import Line
 from machines import Machines
+
+
+class Found(Protocol):
+    """A line as a store has it."""
+
+    @property
+    def text(self) -> str:
+        """What it says."""
+
 
 LINES = int(os.environ.get("RACKWRIGHT_LOG_LINES", "100000"))
 OUTAGE = float(os.environ.get("RACKWRIGHT_LOG_OUTAGE", "60"))
@@ -30,7 +40,7 @@ def seconds_for(count: int) -> float:
     return 60 + count / 250
 
 
-def in_order_once(lines: list[Line], mark: str, count: int) -> None:
+def in_order_once(lines: Sequence[Found], mark: str, count: int) -> None:
     numbers = [int(line.text.split()[1]) for line in lines]
     twice = [number for number, times in Counter(numbers).items() if times > 1]
     missing = sorted(set(range(count)) - set(numbers))
