@@ -1,7 +1,7 @@
 """Lines that tests write on a host, and what must have become of them in the store.
 
-RACKWRIGHT_LOG_LINES and RACKWRIGHT_LOG_OUTAGE say how many lines are written while the store is away, and for how
-many seconds it is.
+RACKWRIGHT_LOG_LINES and RACKWRIGHT_LOG_OUTAGE say how many lines are written while the store is away, and for
+how many seconds it is.
 """
 
 import os

@@ -24,12 +24,17 @@ NEEDS = {"search": ("files",)}
 
 
 def log_agent(programs: Sequence[str]) -> list[dict[str, Any]]:
-    """Return items of `managed_files` that lay some programs down, their packages, and the rules of masking."""
+    """Return items of `managed_files` that lay some programs down, with their packages and the masking."""
     source = Path(rackwright.logs.__file__).parent
     own = {PROGRAMS[name].partition(".")[0] for name in programs}
     packages = sorted({"agent", *own, *(other for name in own for other in NEEDS.get(name, ()))})
     places = ["/usr/local/lib/rackwright", HOME]
-    inner = ["rackwright", "rackwright/logs", *(f"rackwright/logs/{name}" for name in packages), "rackwright_app"]
+    inner = [
+        "rackwright",
+        "rackwright/logs",
+        *(f"rackwright/logs/{name}" for name in packages),
+        "rackwright_app",
+    ]
     places += [f"{HOME}/{name}" for name in inner]
     items: list[dict[str, Any]] = [{"dest": place, "state": "directory"} for place in places]
     items += [

@@ -13,7 +13,10 @@ RUN = f"{int(time.time()):x}"
 def test_lines_are_found_by_host_service_and_pattern(machines: Machines, log_store: LogStore) -> None:
     started = log_store.last()
     for host in ("data1", "app1"):
-        machines.inside(host, f"for n in 1 2 3; do logger -p user.warning 'searched-{RUN} '$n call 13812345678; sleep 0.1; done")
+        machines.inside(
+            host,
+            f"for n in 1 2 3; do logger -p user.warning 'searched-{RUN} '$n 13812345678; sleep 0.1; done",
+        )
     log_store.wait(f"searched-{RUN}", 6, 60, started)
     done = given("logs", "--grep", f"searched-{RUN} [12]", "--host", "data1", "--since", "10m", "--json")
     assert done.returncode == 0, done.stderr

@@ -11,6 +11,7 @@ from writing import LINES, OUTAGE, WRITE, in_order_once, seconds_for, write, wri
 
 COUNT = 6000
 RUN = f"{int(time.time()):x}"
+OWNED = "uid=rackwright-log-server,gid=rackwright-log-readers,mode=2750"
 FILE = f"/var/log/redis/written-{RUN}.log"
 
 
@@ -36,7 +37,9 @@ def test_nothing_is_lost_while_it_is_away(
     back = time.monotonic()
     for mark in marks:
         in_order_once(log_server.wait(f"{mark} 0", share, seconds_for(LINES)), mark, share)
-    tell(f"{LINES} lines after {OUTAGE:g} s away: all found {time.monotonic() - back:.0f} s after it was back")
+    tell(
+        f"{LINES} lines after {OUTAGE:g} s away: all found {time.monotonic() - back:.0f} s after it was back"
+    )
 
 
 @pytest.mark.parametrize(("who", "unit"), [("ops1", UNIT), ("data1", SHIPPER)], ids=["server", "shipper"])
@@ -59,7 +62,8 @@ def test_what_is_sent_again_is_found_once(machines: Machines, log_server: LogSer
     in_order_once(log_server.wait(f"{mark} 0", 300, 60), mark, 300)
     state = "/var/lib/rackwright-log-shipper"
     machines.inside(
-        "data1", f"systemctl stop {SHIPPER}; rm -f {state}/imfile-state* {state}/journal; systemctl start {SHIPPER}"
+        "data1",
+        f"systemctl stop {SHIPPER}; rm -f {state}/imfile-state* {state}/journal; systemctl start {SHIPPER}",
     )
     ended = time.monotonic() + 120
     kept = f"cat {LINES_AT}/*/data/data1/redis.jsonl* | grep -c '{mark} 0000299'"
@@ -74,8 +78,7 @@ def test_a_full_disk_is_told_makes_hosts_wait_and_loses_nothing(
 ) -> None:
     mark = f"full-{RUN}"
     log_server.inside(
-        f"systemctl stop {UNIT}; mount -t tmpfs -o size=1m,uid=rackwright-log-server,gid=rackwright-log-readers,mode=2750"
-        f" tmpfs {LINES_AT}; systemctl start {UNIT}"
+        f"systemctl stop {UNIT}; mount -t tmpfs -o {OWNED},size=1m tmpfs {LINES_AT}; systemctl start {UNIT}"
     )
     try:
         write(machines, "data1", mark, COUNT, FILE)

@@ -18,15 +18,19 @@ LOOK_SECONDS = 90
 
 def a_line(number: int, at: datetime, text: str) -> str:
     told = {"time": f"{at:%Y-%m-%dT%H:%M:%S}.000000Z", "id": f"{number:032x}", "service": "redis"}
-    return json.dumps({**told, "source": "file", "stream": "/s", "position": number, "text": text}, separators=(",", ":"))
+    return json.dumps(
+        {**told, "source": "file", "stream": "/s", "position": number, "text": text}, separators=(",", ":")
+    )
 
 
 def put(log_server: LogServer, at: datetime, lines: list[str], touched: str = "2 hours ago") -> str:
     """Writes a file of another day as the server would have; returns where it is."""
     directory = f"{LINES_AT}/{at:%Y-%m-%d}/data/data1"
+    day = f"{LINES_AT}/{at:%Y-%m-%d}"
     log_server.inside(
-        f"install -d -o rackwright-log-server {LINES_AT}/{at:%Y-%m-%d} {LINES_AT}/{at:%Y-%m-%d}/data {directory};"
-        f" cat > {directory}/redis.jsonl; chown -R rackwright-log-server:rackwright-log-readers {LINES_AT}/{at:%Y-%m-%d};"
+        f"mkdir -p {directory}; cat > {directory}/redis.jsonl; chmod 640 {directory}/redis.jsonl;"
+        f" chmod 2750 {day} {day}/data {directory};"
+        f" chown -R rackwright-log-server:rackwright-log-readers {day};"
         f" touch -d '{touched}' {directory}/redis.jsonl",
         data="".join(line + "\n" for line in lines),
     )
@@ -37,7 +41,10 @@ def test_a_day_that_is_over_is_packed_and_each_line_once(
     log_server: LogServer, tell: Callable[[str], None]
 ) -> None:
     yesterday = datetime.now(UTC) - timedelta(days=1)
-    lines = [a_line(n, yesterday + timedelta(milliseconds=n), f"packed-{RUN} request {n} of user {n * 7919 % 97}") for n in range(5000)]
+    lines = [
+        a_line(n, yesterday + timedelta(milliseconds=n), f"packed-{RUN} request {n} of user {n * 7919 % 97}")
+        for n in range(5000)
+    ]
     # Of those that came twice the first counts.
     directory = put(log_server, yesterday, lines + lines[:50])
     plain = int(log_server.inside(f"stat -c %s {directory}/redis.jsonl"))

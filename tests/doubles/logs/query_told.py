@@ -28,7 +28,12 @@ def searched(lines: Lines, body: Json, pattern: str) -> Json:
         raise refuse("size or search_after", "illegal_argument_exception")
     tests = [_test(kind, about) for clause in filters for kind, about in clause.items()]
     hits = [
-        {"_index": place, "_id": number, "_source": content, "sort": [_at(content, name) for name in _names(sort)]}
+        {
+            "_index": place,
+            "_id": number,
+            "_source": content,
+            "sort": [_at(content, name) for name in _names(sort)],
+        }
         for _, place, number, content in lines.found(pattern, 0, 10**9)
         if all(test(content) for test in tests)
     ]

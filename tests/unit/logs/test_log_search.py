@@ -52,13 +52,19 @@ class Pages(Client):
 
 def test_elasticsearch_is_asked_by_pages_until_there_is_enough() -> None:
     pages = Pages([hit(number, f"line {number}") for number in reversed(range(2500))])
-    question = Question(NOW, NOW + timedelta(hours=1), frozenset({"app1"}), frozenset({"app"}), "line 1", 1200)
+    question = Question(
+        NOW, NOW + timedelta(hours=1), frozenset({"app1"}), frozenset({"app"}), "line 1", 1200
+    )
     lines, more = latest(found_in(pages, "ai-platform", question), question.limit)
     assert not more
     assert [line["position"] for line in lines] == [n for n in range(2500) if str(n).startswith("1")]
     assert [len(asked.get("search_after", [])) for asked in pages.asked] == [0, 1, 1]
     assert pages.asked[0]["query"]["bool"]["filter"] == [
-        {"range": {"@timestamp": {"gte": "2026-11-27T06:30:00.000000Z", "lt": "2026-11-27T07:30:00.000000Z"}}},
+        {
+            "range": {
+                "@timestamp": {"gte": "2026-11-27T06:30:00.000000Z", "lt": "2026-11-27T07:30:00.000000Z"}
+            }
+        },
         {"terms": {"host.name": ["app1"]}},
         {"terms": {"service.name": ["app"]}},
     ]
@@ -97,11 +103,18 @@ def test_the_command_shows_lines_and_does_nothing_that_they_say(monkeypatch: pyt
         return [{**line, "level": "error", "text": "失败 \x1b[2J\tnow"}], True
 
     monkeypatch.setattr(logs, "found", found)
-    done = CliRunner().invoke(cli, ["logs", "--service", "app", "--host", "app1", "--grep", "(?i)FAIL", "--limit", "1"])
+    done = CliRunner().invoke(
+        cli, ["logs", "--service", "app", "--host", "app1", "--grep", "(?i)FAIL", "--limit", "1"]
+    )
     assert done.exit_code == 0, done.output
     assert "2026-11-27 06:30:00.123  app1  app  error  失败 \\x1b[2J\tnow\n" in done.output
     assert "these are the latest 1" in done.output
-    assert (asked[0].services, asked[0].hosts, asked[0].grep, asked[0].limit) == (("app",), ("app1",), "(?i)FAIL", 1)
+    assert (asked[0].services, asked[0].hosts, asked[0].grep, asked[0].limit) == (
+        ("app",),
+        ("app1",),
+        "(?i)FAIL",
+        1,
+    )
     line = json.loads(CliRunner().invoke(cli, ["logs", "--json"]).output.splitlines()[0])
     assert line["text"] == "失败 \x1b[2J\tnow"
 
@@ -129,7 +142,8 @@ def test_whoever_follows_sees_each_line_once_and_what_comes_late(monkeypatch: py
     def found(_: object, question: logs.Question) -> tuple[list[logs.Line], bool]:
         asked.append(question)
         return [
-            {"id": name, "time": at.isoformat(timespec="microseconds").replace("+00:00", "Z")} for name in batches.pop(0)
+            {"id": name, "time": at.isoformat(timespec="microseconds").replace("+00:00", "Z")}
+            for name in batches.pop(0)
         ], False
 
     monkeypatch.setattr(logs, "found", found)

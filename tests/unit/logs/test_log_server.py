@@ -1,4 +1,4 @@
-"""The log server's program: where lines go, what a crash or a full disk leaves, what is packed, kept and found."""
+"""The log server's program: where lines go, what a crash or a full disk leaves, what is packed and found."""
 
 import errno
 import gzip
@@ -27,7 +27,12 @@ LARGE = 10**9
 
 
 def told(number: int, at: datetime = NOW, text: str = "", **more: object) -> bytes:
-    line = {"time": f"{at:%Y-%m-%dT%H:%M:%S.%f}Z", "id": f"{number:032x}", "service": "redis", "source": "file"}
+    line = {
+        "time": f"{at:%Y-%m-%dT%H:%M:%S.%f}Z",
+        "id": f"{number:032x}",
+        "service": "redis",
+        "source": "file",
+    }
     rest = {"stream": "/s", "position": number, "text": text or f"line {number}"}
     return json.dumps({**line, **rest, **more}, separators=(",", ":")).encode()
 
@@ -43,7 +48,9 @@ def wrote(root: Path, *lines: bytes, days: int = 30, limit: int = LARGE) -> Keep
     return keeper
 
 
-def texts(root: Path, *, since: timedelta = timedelta(days=40), limit: int = 1000, **about: frozenset[str]) -> list[str]:
+def texts(
+    root: Path, *, since: timedelta = timedelta(days=40), limit: int = 1000, **about: frozenset[str]
+) -> list[str]:
     lines, _ = latest(found_in(root, Question(NOW - since, NOW + timedelta(days=3), **about)), limit)
     return [line["text"] for line in lines]
 
@@ -54,7 +61,13 @@ def plain(root: Path, at: datetime = NOW) -> Path:
 
 def test_a_line_goes_to_the_file_of_its_day_its_sender_and_its_service(tmp_path: Path) -> None:
     yesterday = NOW - timedelta(days=1)
-    wrote(tmp_path, told(1), told(2, yesterday), told(3, service="../../etc/passwd"), told(4, host="other", zone="dmz"))
+    wrote(
+        tmp_path,
+        told(1),
+        told(2, yesterday),
+        told(3, service="../../etc/passwd"),
+        told(4, host="other", zone="dmz"),
+    )
     found = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.jsonl"))
     assert found == sorted(
         [
@@ -89,7 +102,9 @@ def test_a_clock_that_is_ahead_makes_no_days_to_come() -> None:
 
 def test_what_is_no_line_is_counted_and_the_others_are_written(tmp_path: Path) -> None:
     writer = Writer(tmp_path, HOSTS, Keeper(tmp_path, 30, LARGE))
-    batch = from_app(b"no json", b"[]", b"{}", b'{"time": 3, "service": "x"}', told(1, time="2026-11-27T00:00:00"), told(2))
+    batch = from_app(
+        b"no json", b"[]", b"{}", b'{"time": 3, "service": "x"}', told(1, time="2026-11-27T00:00:00"), told(2)
+    )
     writer.write(writer.sorted(batch))
     assert (writer.refused, writer.written) == (5, 1)
 
@@ -180,7 +195,10 @@ def test_days_that_are_over_go(tmp_path: Path) -> None:
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.lists(st.integers(min_value=1, max_value=400), min_size=1, max_size=12), st.integers(min_value=12, max_value=64))
+@given(
+    st.lists(st.integers(min_value=1, max_value=400), min_size=1, max_size=12),
+    st.integers(min_value=12, max_value=64),
+)
 def test_the_space_is_bounded_and_what_is_left_is_the_latest(
     tmp_path_factory: pytest.TempPathFactory, batches: list[int], blocks: int
 ) -> None:
@@ -209,7 +227,10 @@ def test_the_space_is_bounded_and_what_is_left_is_the_latest(
     limit=st.integers(min_value=1, max_value=80),
 )
 def test_the_latest_are_found_each_once_in_order(numbers: list[int], limit: int) -> None:
-    lines = [{**json.loads(told(number, NOW + timedelta(seconds=number // 3))), "host": "app1"} for number in numbers]
+    lines = [
+        {**json.loads(told(number, NOW + timedelta(seconds=number // 3))), "host": "app1"}
+        for number in numbers
+    ]
     found, more = latest(iter(lines), limit)
     wanted = sorted(set(numbers))
     assert [line["position"] for line in found] == wanted[-limit:]
@@ -219,14 +240,20 @@ def test_the_latest_are_found_each_once_in_order(numbers: list[int], limit: int)
 def test_a_search_is_about_time_host_service_and_pattern(tmp_path: Path) -> None:
     keeper = Keeper(tmp_path, 30, LARGE)
     writer = Writer(tmp_path, HOSTS, keeper)
-    batch = from_app(told(1, text="GET /a"), told(2, service="app", text="POST /a"), told(3, NOW - timedelta(hours=5)))
+    batch = from_app(
+        told(1, text="GET /a"), told(2, service="app", text="POST /a"), told(3, NOW - timedelta(hours=5))
+    )
     writer.write(writer.sorted([*batch, b"fd00::11 " + told(4, text="GET /b")]))
     assert texts(tmp_path, hosts=frozenset({"data1"})) == ["GET /b"]
     assert texts(tmp_path, services=frozenset({"app"})) == ["POST /a"]
     assert texts(tmp_path, since=timedelta(hours=1)) == ["GET /a", "POST /a", "GET /b"]
-    question = Question.read({"since": (NOW - timedelta(days=1)).isoformat(), "grep": "^GET", "until": NOW.isoformat()})
+    question = Question.read(
+        {"since": (NOW - timedelta(days=1)).isoformat(), "grep": "^GET", "until": NOW.isoformat()}
+    )
     assert latest(found_in(tmp_path, question), 10) == ([], False)
-    found, _ = latest(found_in(tmp_path, Question(NOW - timedelta(days=1), NOW + timedelta(1), grep="(?i)^get")), 10)
+    found, _ = latest(
+        found_in(tmp_path, Question(NOW - timedelta(days=1), NOW + timedelta(1), grep="(?i)^get")), 10
+    )
     assert [(line["zone"], line["host"], line["text"]) for line in found] == [
         ("app", "app1", "GET /a"),
         ("data", "data1", "GET /b"),

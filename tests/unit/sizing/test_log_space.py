@@ -1,5 +1,8 @@
 """What a host's logs may take is bounded, whatever the machine and whatever writes."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

@@ -15,8 +15,9 @@ Plan = dict[str, Any]
 PROBER = "blackbox_exporter"
 PROBES = "probes"
 ALERTS = "alertmanager"
-# What a host that watches has open to it anyway: its metrics say whether it is there.
-_NO_PROBE = frozenset({"sshd"})
+# What a host that watches has open to it anyway: its metrics say whether it is there. And what every shipper has
+# open: each says whether it takes lines, and who shows no certificate is an error in its log.
+_NO_PROBE = frozenset({"sshd", "log_server"})
 
 
 def scrape_plan(site: Site, host: str, tier: str) -> Plan:

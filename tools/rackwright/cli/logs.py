@@ -20,7 +20,7 @@ _EVERY_SECONDS = 5
 _COLOURS = {"emergency": "red", "alert": "red", "critical": "red", "error": "red", "warning": "yellow"}
 
 
-class _Moment(click.ParamType):
+class _Moment(click.ParamType[datetime]):
     """90s, 2h, 3d ago, or an ISO time."""
 
     name = "time"
@@ -46,10 +46,16 @@ def _pattern(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
 @inventory_option
 @click.option("--service", "services", multiple=True, help="Of this service of the catalogue; repeatable.")
 @click.option("--host", "hosts", multiple=True, help="Of this host; repeatable.")
-@click.option("--since", type=_Moment(), default="1h", show_default=True, help="15m, 2h, 3d ago, or an ISO time (UTC).")
+@click.option(
+    "--since", type=_Moment(), default="1h", show_default=True, help="15m, 2h, 3d ago, or an ISO time (UTC)."
+)
 @click.option("--until", type=_Moment(), help="Before this time, as --since; now when left out.")
-@click.option("--grep", default="", callback=_pattern, help="Lines with this regular expression; (?i) ignores case.")
-@click.option("--limit", type=click.IntRange(1, 100_000), default=1000, show_default=True, help="The latest so many.")
+@click.option(
+    "--grep", default="", callback=_pattern, help="Lines with this regular expression; (?i) ignores case."
+)
+@click.option(
+    "--limit", type=click.IntRange(1, 100_000), default=1000, show_default=True, help="The latest so many."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object a line.")
 @click.option("--follow", is_flag=True, help="Go on with what is new, every five seconds.")
 def command(
@@ -96,5 +102,6 @@ def _print(lines: list[Line], as_json: bool) -> None:
 def _shown(text: str) -> str:
     """Return a text without what would steer a terminal: anybody may write to a log."""
     return "".join(
-        sign if sign.isprintable() or sign == "\t" else sign.encode("unicode_escape").decode() for sign in text
+        sign if sign.isprintable() or sign == "\t" else sign.encode("unicode_escape").decode()
+        for sign in text
     )

@@ -53,7 +53,11 @@ def size_log_server(asked: Asked) -> Sized:
                 _OURS,
             ),
             "queue_mb": Explained(
-                QUEUE_MB, "MB", "what came and is not written yet; when it is full, hosts keep lines", {}, _OURS
+                QUEUE_MB,
+                "MB",
+                "what came and is not written yet; when it is full, hosts keep lines",
+                {},
+                _OURS,
             ),
             "days_held": Explained(
                 held,

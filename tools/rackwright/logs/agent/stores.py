@@ -128,7 +128,7 @@ class Logstash:
 
 
 class LogServer:
-    """The site's log server: rsyslog takes each line by RELP, and keeps it; who reads tells by the id what came twice."""
+    """The log server: rsyslog takes each line by RELP; who reads tells by the id what came twice."""
 
     def __init__(self, relp: Relp, counts: Counts) -> None:
         self._relp = relp

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from rackwright.logs.files.layout import DAY, HALF, PACKING, PLAIN, days, place_at
 
-# A file of the day is packed when it has grown to this; one of another day when nothing was added for a while.
+# A file of the day is packed when it has grown to this; one of another day when it has settled.
 LARGE_BYTES = 16 * 1024 * 1024
 SETTLED_SECONDS = 300
 # Above this part of the space even what is small is packed.
@@ -25,7 +25,7 @@ _ID = re.compile(rb'"id":"([0-9a-f]{32})"')
 
 
 class Keeper:
-    """Looks after one directory. Whoever adds to files holds `lock` meanwhile, and none of them open afterwards."""
+    """Looks after one directory. Whoever adds to files holds `lock` meanwhile, and no file afterwards."""
 
     def __init__(self, root: Path, keep_days: int, limit_bytes: int) -> None:
         """Take up what another run has left.
@@ -75,8 +75,10 @@ class Keeper:
         today = f"{datetime.fromtimestamp(now, UTC):{DAY}}"
         left = sorted(self._root.glob(f"*/*/*/*{PACKING}"))
         return left + self._written(
-            lambda size, path: size >= LARGE_BYTES
-            or (place_at(path).day < today and now - path.stat().st_mtime > SETTLED_SECONDS)
+            lambda size, path: (
+                size >= LARGE_BYTES
+                or (place_at(path).day < today and now - path.stat().st_mtime > SETTLED_SECONDS)
+            )
         )
 
     def _written(self, wanted: Callable[[int, Path], bool]) -> list[Path]:

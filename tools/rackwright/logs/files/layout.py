@@ -1,4 +1,4 @@
-"""Where lines are: `<day>/<zone>/<host>/<service>.jsonl`, and what was packed of it, `<service>.<number>.jsonl.gz`.
+"""Where lines are: `<day>/<zone>/<host>/<service>.jsonl`; what was packed: `<service>.<number>.jsonl.gz`.
 
 Days are those of the lines themselves, in UTC, so that a search knows where to look.
 """
@@ -93,7 +93,7 @@ def days(root: Path) -> list[Path]:
 def places(
     root: Path, since: datetime, until: datetime, hosts: Collection[str], services: Collection[str]
 ) -> Iterator[Place]:
-    """Yield the places that may have lines of a time, in order; of all hosts or services where none are named."""
+    """Yield the places that may have lines of a time; of all hosts or services where none are named."""
     first, last = f"{since.astimezone(UTC):{DAY}}", f"{until.astimezone(UTC):{DAY}}"
     for day in days(root):
         if not first <= day.name <= last:

@@ -1,4 +1,4 @@
-"""The program behind the log server's rsyslog: writes what it hands over, looks after the files, tells how it is."""
+"""The program behind the log server's rsyslog: writes what it hands over, and looks after the files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PAUSE_SECONDS = 2.0
 
 
 class Server:
-    """Takes batches from rsyslog; one that the disk does not take is tried until it does, and rsyslog waits."""
+    """Takes batches from rsyslog; one that the disk does not take is tried until it does."""
 
     def __init__(self, settings: dict[str, Any]) -> None:
         root = Path(settings["directory"])
@@ -80,7 +80,7 @@ class Server:
         return "\n".join(lines) + "\n"
 
     def attend(self) -> None:
-        """Look after the files and tell how it is, for ever; a failure ends the program, and rsyslog begins it anew."""
+        """Look after the files and tell how it is, for ever; when that fails, rsyslog begins it all anew."""
         looked = 0.0
         while True:
             try:

@@ -43,7 +43,12 @@ class Writer:
             sender = sender_of(address.decode("ascii", "replace"), self._hosts)
             try:
                 told = json.loads(line)
-                place = place_of(datetime.fromisoformat(told["time"].replace("Z", "+00:00")), now, sender, str(told["service"]))
+                place = place_of(
+                    datetime.fromisoformat(told["time"]),
+                    now,
+                    sender,
+                    str(told["service"]),
+                )
             except (ValueError, TypeError, KeyError, AttributeError):
                 self.refused += 1
                 continue

@@ -1,4 +1,4 @@
-"""Finds lines in Elasticsearch: by time, host and service there, by the pattern here, so that it means the same."""
+"""Finds lines in Elasticsearch: by time, host and service there, by the pattern here: it means the same."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SORT = [{name: "desc"} for name in ("@timestamp", "host.name", "log.stream", "l
 
 
 def found_in(client: Client, index: str, question: Question) -> Iterator[Line]:
-    """Yield the lines that a question is about, the latest first, no more than it takes to know that there are more.
+    """Yield the lines that a question is about, the latest first; one more than are wanted at most.
 
     Raises:
         ValueError: The store refuses the question.

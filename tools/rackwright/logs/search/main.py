@@ -1,4 +1,4 @@
-"""The program: a question at standard input, so that nothing of it is in a list of processes; the answer in JSON."""
+"""The program: a question at standard input, where no list of processes has it; the answer in JSON."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ def found_in(settings: Mapping[str, Any], question: Question) -> Iterator[Line]:
     """Ask the store that the settings are of: a directory of files, or the URL of Elasticsearch."""
     if "directory" in settings:
         return in_files.found_in(Path(settings["directory"]), question)
-    client = Client([settings["url"]], settings["authority"], settings["user"], settings["password"], compress=False)
+    client = Client(
+        [settings["url"]], settings["authority"], settings["user"], settings["password"], compress=False
+    )
     return in_elasticsearch.found_in(client, settings["index"], question)
 
 

@@ -48,7 +48,9 @@ class Question:
     @property
     def span(self) -> tuple[str, str]:
         """`since` and `until` as lines have their times: texts of one form, which sort as times do."""
-        first, last = (moment.astimezone(UTC).isoformat(timespec="microseconds") for moment in (self.since, self.until))
+        first, last = (
+            moment.astimezone(UTC).isoformat(timespec="microseconds") for moment in (self.since, self.until)
+        )
         return first.replace("+00:00", "Z"), last.replace("+00:00", "Z")
 
     def matcher(self) -> Callable[[str], object]:
