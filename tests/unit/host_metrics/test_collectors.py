@@ -181,6 +181,7 @@ def test_there_are_as_many_collectors_as_there_is_to_ask(tmp_path: Path) -> None
         "audit_command": ["/bin/true"],
         "gpus": 2,
         "logstash": {"address": "10.0.40.11", "port": 9600},
+        "ollama": {"address": "10.0.20.12", "port": 11434},
     }
     names = {collector.name for collector in main.collectors(settings)}
-    assert {"services", "firewall", "reboot", "access_edge", "audit", "gpus", "logstash"} <= names
+    assert {"services", "firewall", "reboot", "access_edge", "audit", "gpus", "logstash", "ollama"} <= names

@@ -15,8 +15,8 @@ Plan = dict[str, Any]
 PROBER = "blackbox_exporter"
 PROBES = "probes"
 ALERTS = "alertmanager"
-# What a host that watches has open to it anyway: its metrics say whether it is there. And what every shipper has
-# open: each says whether it takes lines, and who shows no certificate is an error in its log.
+# A host that watches has it open anyway: its metrics say whether it is there. And what shippers have open:
+# each says whether it takes lines, and who shows no certificate is an error in its log.
 _NO_PROBE = frozenset({"sshd", "log_server"})
 
 

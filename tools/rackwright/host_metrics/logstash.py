@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import http.client
-import json
 from typing import Any
 
-from rackwright.host_metrics.commands import UnavailableError
+from rackwright.host_metrics.api import answer_of
 from rackwright.host_metrics.exposition import Family
 
 _STATISTICS = "/_node/stats"
@@ -22,7 +20,7 @@ def logstash(address: str, port: int) -> list[Family]:
     Raises:
         UnavailableError: It does not answer, or not with 200.
     """
-    return told(_asked(address, port))
+    return told(answer_of("logstash", address, port, _STATISTICS))
 
 
 def told(answer: dict[str, Any]) -> list[Family]:
@@ -44,19 +42,3 @@ def told(answer: dict[str, Any]) -> list[Family]:
         if "dead_letter_queue" in pipeline:
             refused.set(float(sum(output.get("dlq_routed", 0) for output in outputs)), pipeline=name)
     return [events, queue, limit, refused, heap]
-
-
-def _asked(address: str, port: int) -> dict[str, Any]:
-    connection = http.client.HTTPConnection(address, port, timeout=5)
-    try:
-        connection.request("GET", _STATISTICS)
-        answer = connection.getresponse()
-        body = answer.read()
-        if answer.status != http.client.OK:
-            raise UnavailableError(f"logstash: {answer.status}")
-        found: dict[str, Any] = json.loads(body)
-    except (OSError, ValueError, http.client.HTTPException) as error:
-        raise UnavailableError(f"logstash: {error}") from error
-    finally:
-        connection.close()
-    return found

@@ -113,5 +113,37 @@ INFERENCE = Board(
                 quantiles("Time of calls (LocalAI)", "api_call", "localai", rare="nobody has called it yet"),
             ),
         ),
+        Row(
+            "Ollama's models",
+            (
+                time(
+                    "Loaded",
+                    query(gauge("rackwright_ollama_loaded"), "{{host}} {{model}}", "ollama"),
+                    about="1 while a model is in memory; the first question to another one waits for it.",
+                ),
+                time(
+                    "Memory",
+                    query(
+                        gauge("rackwright_ollama_memory_bytes"),
+                        "{{host}} {{model}}",
+                        "ollama",
+                        "no model is loaded",
+                    ),
+                    unit="bytes",
+                ),
+                time(
+                    "On GPUs",
+                    query(
+                        "100 * rackwright_ollama_vram_bytes / rackwright_ollama_memory_bytes",
+                        "{{host}} {{model}}",
+                        "ollama",
+                        "no model is loaded",
+                    ),
+                    about="Less than 100 means that a part is worked out by the cores, slowly.",
+                    unit="percent",
+                    most=100.0,
+                ),
+            ),
+        ),
     ),
 )
