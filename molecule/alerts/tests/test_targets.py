@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from machines import Machines
 from watched import Watched
 
@@ -10,7 +12,6 @@ from rackwright.catalogue.model import Exported, Metrics
 
 
 def test_every_service_is_scraped_and_answers(machines: Machines, watched: Watched) -> None:
-    answering = {(entry["metric"]["job"], entry["metric"]["host"]) for entry in watched.query("up == 1")}
     site = machines.site
     wanted = set()
     for name, service in site.catalogue.services.items():
@@ -19,8 +20,15 @@ def test_every_service_is_scraped_and_answers(machines: Machines, watched: Watch
                 wanted.add((name, host.name))
             elif isinstance(service.metrics, Exported):
                 wanted.add((service.metrics.exporter, host.name))
-    assert wanted - answering == set()
-    assert watched.query("up == 0") == []
+    # A scrape that came late on a busy machine is not one that never comes.
+    ended = time.monotonic() + 60
+    while True:
+        answering = {(entry["metric"]["job"], entry["metric"]["host"]) for entry in watched.query("up == 1")}
+        away = watched.query("up == 0")
+        if not away and wanted <= answering:
+            break
+        assert time.monotonic() < ended, (wanted - answering, away)
+        time.sleep(5)
 
 
 def test_every_service_runs_as_its_host_sees_it(machines: Machines, watched: Watched) -> None:
