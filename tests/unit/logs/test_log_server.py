@@ -237,6 +237,17 @@ def test_the_latest_are_found_each_once_in_order(numbers: list[int], limit: int)
     assert more or len(wanted) <= limit
 
 
+def test_of_one_that_is_read_again_the_first_counts_and_one_moment_keeps_its_order(tmp_path: Path) -> None:
+    """A line that says no time has that of its reading, which is another one the second time."""
+    moment = [told(9, NOW), told(3, NOW, position=9), told(5, NOW, position=9)]
+    keeper = wrote(tmp_path, told(1), told(2, NOW + timedelta(seconds=1)), *moment)
+    keeper._pack(plain(tmp_path))
+    wrote(tmp_path, told(1, NOW + timedelta(hours=2)), told(2, NOW + timedelta(hours=2)))
+    assert texts(tmp_path) == ["line 1", "line 9", "line 3", "line 5", "line 2"]
+    # Also where the first is older than what is shown.
+    assert texts(tmp_path, limit=1) == ["line 2"]
+
+
 def test_a_search_is_about_time_host_service_and_pattern(tmp_path: Path) -> None:
     keeper = Keeper(tmp_path, 30, LARGE)
     writer = Writer(tmp_path, HOSTS, keeper)

@@ -8,7 +8,8 @@ from __future__ import annotations
 import gzip
 import ipaddress
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -105,20 +106,27 @@ def places(
 
 
 def lines_at(place: Place, root: Path) -> Iterator[bytes]:
-    """Yield all whole lines of a place, in no order; what came twice, or is packed meanwhile, comes twice.
+    """Yield all whole lines of a place as they came; what came twice, or is packed meanwhile, comes twice.
 
-    A file only goes from plain to packed, and is looked for in this order, so that it is not missed between.
+    A file only goes from plain to packed: opened in this order, it is not missed on its way.
     """
     plain = place.plain(root)
-    for path in (plain, plain.with_name(f"{place.service}{PACKING}")):
-        yield from _whole(path)
-    for path in place.packed(root):
-        yield from _whole(path)
+    with ExitStack() as stack:
+        growing = _opened(plain, stack)
+        packing = _opened(plain.with_name(f"{place.service}{PACKING}"), stack)
+        for path in place.packed(root):
+            try:
+                with gzip.open(path) as file:
+                    yield from file
+            except FileNotFoundError:
+                # Its days are over.
+                continue
+        for lines in (packing, growing):
+            yield from (line for line in lines if line.endswith(b"\n"))
 
 
-def _whole(path: Path) -> Iterator[bytes]:
+def _opened(path: Path, stack: ExitStack) -> Iterable[bytes]:
     try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            yield from (line for line in file if line.endswith(b"\n"))
+        return stack.enter_context(path.open("rb"))
     except FileNotFoundError:
-        return
+        return ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -58,24 +58,24 @@ class Question:
         return re.compile(self.grep).search if self.grep else lambda _: True
 
 
-def latest(lines: Iterator[Line], limit: int) -> tuple[list[Line], bool]:
-    """Return the latest lines in order, and whether there are more; memory is for those that are returned.
+def latest(lines: Iterable[Line], limit: int) -> tuple[list[Line], bool]:
+    """Return the latest lines in order, and whether there are more.
 
-    One that comes again has the same key: it is among those that are kept, or older than all of them.
+    Lines come as they arrived: of one that was read twice, with another time where it says none itself, the
+    first counts; and those of one moment and place (the journal has such) stay in their order.
     """
-    kept: list[tuple[tuple[str, str, str, int, str], Line]] = []
-    ids: set[str] = set()
+    kept: list[tuple[tuple[str, str, str, int, int], Line]] = []
+    seen: set[int] = set()
     more = False
-    for line in lines:
-        if line["id"] in ids:
+    for arrived, line in enumerate(lines):
+        number = int(line["id"], 16)
+        if number in seen:
             continue
-        key = (line["time"], line["host"], line["stream"], int(line["position"]), line["id"])
+        seen.add(number)
+        entry = ((line["time"], line["host"], line["stream"], int(line["position"]), arrived), line)
         if len(kept) < limit:
-            heapq.heappush(kept, (key, line))
+            heapq.heappush(kept, entry)
         else:
+            heapq.heappushpop(kept, entry)
             more = True
-            if key < kept[0][0]:
-                continue
-            ids.discard(heapq.heappushpop(kept, (key, line))[1]["id"])
-        ids.add(line["id"])
     return [line for _, line in sorted(kept, key=lambda entry: entry[0])], more
