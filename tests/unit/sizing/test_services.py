@@ -68,6 +68,23 @@ def test_qdrant_keeps_less_in_a_small_memory() -> None:
     assert tiny["memory_mb"] == 320
 
 
+@pytest.mark.parametrize(("memory_mb", "segment"), [(2048, 112), (8192, 480), (65_536, 1024)])
+def test_milvus_segments_are_small_beside_its_memory(memory_mb: int, segment: int) -> None:
+    sizing = alone("milvus", memory_mb=memory_mb, cpus=8)
+    told = values(sizing, "milvus")
+    assert told["segment_mb"] <= max(64, told["memory_mb"] // 16)
+    assert told["segment_mb"] == pytest.approx(segment, rel=0.1)
+    assert told["build_parallel"] == 2
+    assert told["vectors_in_memory"] < told["memory_mb"] * 2**20 // (1024 * 4)
+    assert sizing.kernel.machine["vm.max_map_count"].value == 1_048_576
+
+
+def test_milvus_in_too_little_is_refused_with_what_it_needs() -> None:
+    with pytest.raises(RefusedError) as refused:
+        alone("milvus", memory_mb=1000)
+    assert refused.value.changes[0].value == 1024
+
+
 def test_parts_of_uploads_take_a_quarter_of_the_object_stores_share() -> None:
     told = values(alone("rclone", memory_mb=2048, cpus=2), "rclone")
     assert told["buffers_mb"] == told["memory_mb"] // 4

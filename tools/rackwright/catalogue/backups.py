@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from rackwright.backup.kinds import KINDS
-from rackwright.catalogue.model import QdrantState, RedisState, Service
+from rackwright.catalogue.model import QdrantState, RedisState, Service, VectorsState
 from rackwright.catalogue.nothing import Nothing
 from rackwright.catalogue.site import BACKED_UP, BACKUP, Site
 
@@ -48,7 +48,7 @@ def _store(site: Site, host: str, service: Service) -> dict[str, Any]:
     store: dict[str, Any] = asdict(state)
     if isinstance(state, RedisState):
         store["unit"] = service.unit
-    if isinstance(state, QdrantState):
+    if isinstance(state, QdrantState | VectorsState):
         port = service.ports[state.port]
         address = site.hosts[host].address
         store["url"] = (

@@ -120,6 +120,24 @@ class QdrantState:
 
 
 @dataclass(frozen=True, kw_only=True)
+class VectorsState:
+    """Files of a vector store that has no snapshots of its own, and how its entries are counted.
+
+    `door` is the unit before it, a socket and a service of this name: behind a closed door its entries are
+    counted through its own `port` in clear, and the files are copied while the container stands still.
+    `dialect` is its API.
+    """
+
+    __pydantic_config__: ClassVar = STRICT
+    kind: Literal["vectors"]
+    dialect: Literal["milvus", "weaviate"]
+    port: Name
+    paths: Annotated[tuple[Path, ...], Field(min_length=1)]
+    stop: Annotated[str, Field(pattern=r"^container:[\w.-]+$")]
+    door: Annotated[str, Field(pattern=r"^[\w-]+$")]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Certificate:
     """Who owns the service's key on the host.
 
@@ -160,7 +178,9 @@ MetricsOrNone = Annotated[
 AnyCertificate = Annotated[
     Annotated[SharedCertificate, Tag("~of")] | Annotated[Certificate, Tag("~data")], NoneOr
 ]
-StateKinds = Annotated[PostgresqlState | RedisState | FilesState | QdrantState, Field(discriminator="kind")]
+StateKinds = Annotated[
+    PostgresqlState | RedisState | FilesState | QdrantState | VectorsState, Field(discriminator="kind")
+]
 StateOrNone = Annotated[Annotated[Nothing, Tag("~none")] | Annotated[StateKinds, Tag("~data")], NoneOr]
 
 

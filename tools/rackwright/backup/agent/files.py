@@ -26,34 +26,41 @@ def send(store: dict[str, Any], out: IO[bytes], held: Held) -> None:
     Where a unit stands still meanwhile they are copied. Files that are never written in place (`stop: none`)
     get second names: whoever replaces or deletes one later leaves what was held.
     """
+    with ExitStack() as stack:
+        if store["stop"] == "none":
+            paths = paths_of(store)
+            kept = [(_inside(path), stack.enter_context(_second_names(path))) for path in paths]
+        else:
+            kept = copies(store, stack)
+        held()
+        archive.send(out, kept, {"kind": "files"})
+
+
+def paths_of(store: dict[str, Any]) -> list[Path]:
+    """Return the paths of a store, all of which are there."""
     paths = [Path(path) for path in store["paths"]]
     missing = [str(path) for path in paths if not path.exists()]
     if missing:
         raise Failed(
             f"there is no {', '.join(missing)}", "correct `state.paths` of the service in the catalogue"
         )
-    with ExitStack() as stack:
-        if store["stop"] == "none":
-            kept = [stack.enter_context(_second_names(path)) for path in paths]
-        else:
-            kept = _copies(store["stop"], paths, stack)
-        held()
-        items = [(_inside(path), place) for path, place in zip(paths, kept, strict=True)]
-        archive.send(out, items, {"kind": "files"})
+    return paths
 
 
-def _copies(unit: str, paths: list[Path], stack: ExitStack) -> list[Path]:
+def copies(store: dict[str, Any], stack: ExitStack) -> list[tuple[str, Path]]:
+    """Copy the paths while their unit stands still; returns names in a stream, and the copies."""
+    paths = paths_of(store)
     STAGING.mkdir(mode=0o700, parents=True, exist_ok=True)
     needed, free = sum(map(_size, paths)), shutil.disk_usage(STAGING).free
     if needed * 1.1 > free:
         raise Failed(f"a copy takes {needed >> 20} MB, {STAGING} has {free >> 20} MB free")
     staged = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=STAGING)))
-    with standing_still(unit):
+    with standing_still(store["stop"]):
         for path in paths:
             target = staged / _inside(path)
             target.parent.mkdir(parents=True, exist_ok=True)
             run(["cp", "-a", "--reflink=auto", "--sparse=auto", str(path), str(target)])
-    return [staged / _inside(path) for path in paths]
+    return [(_inside(path), staged / _inside(path)) for path in paths]
 
 
 @contextmanager
@@ -97,21 +104,26 @@ def _link_tree(source: Path, target: Path) -> None:
 
 def receive(store: dict[str, Any], source: IO[bytes]) -> dict[str, Any]:
     """Put files in the place of what is there; that is kept beside it until the next restore."""
+    manifest = put(store, source)
+    wrong = [
+        name for name, wanted in manifest["files"].items() if archive.checksum(Path("/") / name) != wanted
+    ]
+    # What runs may already have written again.
+    return {"kind": "files", "files": len(manifest["files"]), "changed_since": len(wrong)}
+
+
+def put(store: dict[str, Any], source: IO[bytes]) -> dict[str, Any]:
+    """Unpack a stream and put it in the place of what is there; return its manifest."""
     STAGING.mkdir(mode=0o700, parents=True, exist_ok=True)
-    paths = [Path(path) for path in store["paths"]]
     with tempfile.TemporaryDirectory(dir=STAGING) as held:
         manifest = archive.receive(source, Path(held))
         with standing_still(store["stop"]):
-            for path in paths:
+            for path in [Path(path) for path in store["paths"]]:
                 fresh = Path(held) / _inside(path)
                 if not (fresh.exists() or fresh.is_symlink()):
                     raise Failed(f"the backup has no {path}")
                 _replace(path, fresh)
-        wrong = [
-            name for name, wanted in manifest["files"].items() if archive.checksum(Path("/") / name) != wanted
-        ]
-    # What runs may already have written again.
-    return {"kind": "files", "files": len(manifest["files"]), "changed_since": len(wrong)}
+    return manifest
 
 
 def _replace(path: Path, fresh: Path) -> None:

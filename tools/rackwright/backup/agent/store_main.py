@@ -14,13 +14,29 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from rackwright.backup.agent import files, gate, given_up, hold, identity, kill, postgres, qdrant, redis
+from rackwright.backup.agent import (
+    files,
+    gate,
+    given_up,
+    hold,
+    identity,
+    kill,
+    postgres,
+    qdrant,
+    redis,
+    vectors,
+)
 from rackwright.backup.agent.sender import HELD
 from rackwright.backup.agent.shell import Failed, as_user, in_words
 
 SETTINGS = Path("/etc/rackwright/backup/store.json")
-SENDERS = {"redis": redis.send, "files": files.send, "qdrant": qdrant.send}
-RECEIVERS = {"redis": redis.receive, "files": files.receive, "qdrant": qdrant.receive}
+SENDERS = {"redis": redis.send, "files": files.send, "qdrant": qdrant.send, "vectors": vectors.send}
+RECEIVERS = {
+    "redis": redis.receive,
+    "files": files.receive,
+    "qdrant": qdrant.receive,
+    "vectors": vectors.receive,
+}
 LONGEST_PAUSE = 300.0
 SEGMENT = re.compile(r"^[0-9A-F]{24}$")
 

@@ -1,9 +1,9 @@
-"""The vector store: Qdrant by its own metrics, pgvector as PostgreSQL's tables, all by the app's searches."""
+"""The vector store: by its own metrics where it has some, and by the app's searches."""
 
 from __future__ import annotations
 
 from rackwright.dashboards.model import Board, Query, Row
-from rackwright.dashboards.panels import gauge, quantiles, query, rate, stat, time
+from rackwright.dashboards.panels import gauge, quantile, quantiles, query, rate, stat, time
 
 _BY_PATH = "{{host}} {{endpoint}}"
 _QUIET = "nobody has asked it yet"
@@ -11,6 +11,10 @@ _QUIET = "nobody has asked it yet"
 
 def _qdrant(expr: str, legend: str = "{{host}}", rare: str = "") -> Query:
     return query(expr, legend, "qdrant", rare)
+
+
+def _milvus(expr: str, legend: str = "{{host}}", rare: str = "") -> Query:
+    return query(expr, legend, "milvus", rare)
 
 
 VECTOR_STORE = Board(
@@ -69,6 +73,44 @@ VECTOR_STORE = Board(
                     width=12,
                 ),
                 time("Memory", _qdrant(gauge("memory_resident_bytes")), unit="bytes", width=12),
+            ),
+        ),
+        Row(
+            "Milvus",
+            (
+                stat("Collections", _milvus(gauge("milvus_rootcoord_collection_num"))),
+                stat(
+                    "Entries in memory",
+                    _milvus(f"sum by (host) ({gauge('milvus_querynode_entity_num')})", rare=_QUIET),
+                ),
+                time(
+                    "Requests",
+                    _milvus(
+                        rate("milvus_proxy_req_count", "host, function_name", 'status="total"'),
+                        "{{host}} {{function_name}}",
+                        _QUIET,
+                    ),
+                    unit="reqps",
+                    width=12,
+                ),
+                time(
+                    "Time of a search (95 %)",
+                    _milvus(
+                        quantile(0.95, "milvus_proxy_sq_latency", "query_type"), "{{query_type}}", _QUIET
+                    ),
+                    unit="ms",
+                    width=12,
+                ),
+                time(
+                    "Requests that failed",
+                    _milvus(
+                        rate("milvus_proxy_req_count", "host, function_name", 'status="fail"'),
+                        "{{host}} {{function_name}}",
+                        "nothing has failed",
+                    ),
+                    unit="reqps",
+                    width=12,
+                ),
             ),
         ),
     ),
