@@ -173,28 +173,28 @@ class Run:
             {"name": wish.name, "changed": False, "action": "none", "reason": "", "actions": []}
             for wish in self.wishes
         ]
-        names = [wish.name for wish in self.wishes]
-        self.units = systemd.show(names)
+        self.units = systemd.show([wish.name for wish in self.wishes])
         if any(map(unit_plan.is_missing, self.wishes, self.units)):
-            self._reload(names)
+            self._reload()
         for number, unit in enumerate(self.units):
-            self.units[number] = unit_links.as_on_disk(unit) if self._link_steps(number) else unit
-        relinked = [] if self.check else [number for number in range(len(names)) if self._relink(number)]
-        unmasked = any(self.units[number].masked for number in relinked)
-        if unmasked or any(unit.get("NeedDaemonReload") == "yes" for unit in self.units):
-            self._reload(names)
+            if self._link_steps(number) or (self.wishes[number].enabled is not None and systemd.is_behind()):
+                self.units[number] = unit_links.as_on_disk(unit)
+        relinked = [] if self.check else [number for number in range(len(self.units)) if self._relink(number)]
+        stale = any(unit.get("NeedDaemonReload") == "yes" for unit in self.units)
+        if stale or any(self.units[number].masked for number in relinked):
+            self._reload()
         elif relinked:
             systemd.daemon_reload_later()
 
-    def _reload(self, names: list[str]) -> None:
+    def _reload(self) -> None:
         self.daemon_reload = True
         if not self.check:
             systemd.daemon_reload()
-            self.units = systemd.show(names)
+            self.units = systemd.show([wish.name for wish in self.wishes])
 
     def _link_steps(self, number: int) -> list[Step]:
-        steps = self._steps(self.specs[number], self.wishes[number], self.units[number])
-        return [step for step in steps if step.links]
+        given = self.specs[number], self.wishes[number], self.units[number]
+        return [step for step in self._steps(*given) if step.links]
 
     def _relink(self, number: int) -> bool:
         """Do what only changes links to unit files; returns whether anything was."""

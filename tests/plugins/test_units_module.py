@@ -82,6 +82,9 @@ class FakeSystemd:
         state = self.links.get(unit.identity, unit.get("UnitFileState"))
         return Unit(unit.name, {**unit.properties, "UnitFileState": state})
 
+    def is_behind(self) -> bool:
+        return bool(self.links)
+
     def daemon_reload_later(self) -> None:
         self.told.append(("daemon-reload later", ""))
 
@@ -103,6 +106,7 @@ def fake() -> Iterator[FakeSystemd]:
         "tell": fake.tell,
         "daemon_reload": fake.daemon_reload,
         "daemon_reload_later": fake.daemon_reload_later,
+        "is_behind": fake.is_behind,
         "tell_files": fake.tell_files,
         "last_words": lambda unit: f"last words of {unit.identity}",
     }
@@ -197,6 +201,16 @@ def test_links_alone_are_read_later_and_are_not_changed_twice_meanwhile(
     assert not run_module("units", wish)["changed"]
     assert not run_module("units", wish, check=True)["changed"]
     assert fake.told == []
+
+
+def test_what_was_disabled_a_moment_ago_is_enabled_again(run_module: RunModule, fake: FakeSystemd) -> None:
+    fake.add("edge.service", running=False)
+    run_module("units", {"items": [{"name": "edge.service", "enabled": False}]})
+    again = {"items": [{"name": "edge.service", "enabled": True}]}
+    assert run_module("units", again, check=True)["changed"]
+    assert run_module("units", again)["items"][0]["actions"] == ["enabled"]
+    assert fake.links == {"edge.service": "enabled"}
+    assert not run_module("units", again)["changed"]
 
 
 def test_what_was_masked_is_read_at_once(run_module: RunModule, fake: FakeSystemd) -> None:

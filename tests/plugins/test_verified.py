@@ -277,9 +277,20 @@ def systemd(monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, str]]:
     return units
 
 
-@pytest.mark.parametrize(
-    "change", [{"ActiveState": "failed"}, {"InvocationID": "2"}, {"UnitFileState": "disabled"}]
-)
+def test_links_of_which_systemd_has_not_learned_yet(
+    keeper: Keeper, systemd: dict[str, dict[str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wants = tmp_path / "links" / "multi-user.target.wants"
+    wants.mkdir(parents=True)
+    monkeypatch.setattr(fingerprint, "UNIT_LINKS", wants.parent)
+    assert systemd
+    assert keeper.keep({"units": ["a.service"]})
+    assert keeper.holds()
+    (wants / "a.service").symlink_to("/usr/lib/systemd/system/a.service")
+    assert not keeper.holds()
+
+
+@pytest.mark.parametrize("change", [{"ActiveState": "failed"}, {"InvocationID": "2"}])
 def test_units(keeper: Keeper, systemd: dict[str, dict[str, str]], change: dict[str, str]) -> None:
     assert keeper.keep({"units": ["a.service", "b.service"]})
     assert keeper.holds()

@@ -30,12 +30,14 @@ from ansible.module_utils.rackwright.nft_listing import lasting
 
 Subjects = dict[str, list[Any]]
 
-# Of a unit. Neither SubState nor StateChangeTimestamp: a timer's change whenever it comes round.
+# Of a unit. Neither SubState nor StateChangeTimestamp: a timer changes both when it comes round. Nor whether
+# it is enabled: systemd may not have read that yet, so the directories of the links are looked at.
 UNIT_PROPERTIES = (
-    *("Id", "LoadState", "ActiveState", "UnitFileState", "Type", "RemainAfterExit", "Result", "ReloadResult"),
-    *("CanReload", "NeedDaemonReload", "ConditionResult", "ActiveEnterTimestamp", "InvocationID"),
+    *("Id", "LoadState", "ActiveState", "Type", "RemainAfterExit", "Result", "ReloadResult", "CanReload"),
+    *("NeedDaemonReload", "ConditionResult", "ActiveEnterTimestamp", "InvocationID"),
     *("FragmentPath", "DropInPaths"),
 )
+UNIT_LINKS = Path("/etc/systemd/system")
 DOCKER = "/run/docker.sock"
 _SECONDS = 2.0
 
@@ -160,7 +162,9 @@ def _of_units(names: list[str]) -> dict[str, list[Any]]:
     blocks = [block for block in outcome.stdout.strip().split("\n\n") if block.strip()]
     if outcome.rc != 0 or len(blocks) != len(names):
         raise UnseenError(f"systemd does not answer: {outcome.output}")
-    return {name: sorted(block.splitlines()) for name, block in zip(names, blocks, strict=True)}
+    folders = [UNIT_LINKS, *sorted((*UNIT_LINKS.glob("*.wants"), *UNIT_LINKS.glob("*.requires")))]
+    links = [of_path(str(folder)) for folder in folders]
+    return {name: [*sorted(block.splitlines()), links] for name, block in zip(names, blocks, strict=True)}
 
 
 _LOOKS: dict[str, Callable[[Any], list[Any]]] = {

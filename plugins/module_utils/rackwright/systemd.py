@@ -48,6 +48,11 @@ def tell_files(verb: str, name: str) -> command.Outcome:
     return command.run(["systemctl", "--quiet", verb, "--", name], {"SYSTEMD_OFFLINE": "1"})
 
 
+def is_behind() -> bool:
+    """Whether links to unit files have changed of which systemd has not learned yet."""
+    return Path(f"/run/systemd/transient/{_LATER}.service").exists()
+
+
 def daemon_reload_later() -> None:
     """Have systemd read its unit files again when nobody has asked for it for a minute.
 
