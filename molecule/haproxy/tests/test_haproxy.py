@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from testinfra.host import Host
 
+from rackwright.audit.run import gixy
+
 Ask = Callable[..., dict[str, Any]]
 Connect = Callable[[str], Host]
 Apply = Callable[..., tuple[int, str]]
@@ -39,6 +41,12 @@ def test_a_body_without_a_length_passes_when_it_is_small_and_no_further(ask: Ask
 
     assert small.startswith("HTTP/1.1 200")
     assert large.startswith("HTTP/1.1 411")
+
+
+def test_what_serves_the_files_has_no_known_weakness_and_nothing_to_warn_of(edge: Host) -> None:
+    configuration = edge.check_output("cat /etc/rackwright/edge-files/nginx.conf")
+    assert gixy(configuration) == []
+    assert "[warn]" not in edge.check_output("journalctl -u rackwright-edge-files --no-pager")
 
 
 def test_what_is_away_is_in_a_log_of_its_own(edge: Host, connect: Connect) -> None:
