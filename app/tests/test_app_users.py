@@ -1,27 +1,19 @@
-"""Signing in: passwords, refresh tokens, an identity provider."""
+"""Signing in: passwords and refresh tokens."""
 
 from __future__ import annotations
 
-import base64
-import json
-import threading
-import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import httpx
-import jwt
 import psycopg
 import pytest
 from app_server import RunningApp
-from cryptography.hazmat.primitives.asymmetric import rsa
 
 from rackwright_app.settings import Settings
 from rackwright_app.users.passwords import hashed
 
 PASSWORD = "correct horse battery"
-ISSUER = "https://login.example.internal/realms/site"
 
 
 @pytest.fixture
@@ -56,7 +48,11 @@ def test_a_password_gets_a_short_token_and_a_cookie_that_no_script_reads(page: h
     assert "samesite=strict" in cookie
     assert "path=/api/auth" in cookie
     headers = {"Authorization": f"Bearer {answer.json()['access_token']}"}
-    assert page.get("/api/auth/me", headers=headers).json() == {"user": "Alice", "role": "user"}
+    assert page.get("/api/auth/me", headers=headers).json() == {
+        "user": "Alice",
+        "role": "user",
+        "provider": False,
+    }
     assert page.get("/api/sessions", headers=headers).status_code == 200
 
 
@@ -113,90 +109,3 @@ def test_the_password_is_nowhere_written_down(page: httpx.Client, database: psyc
     sign_in(page)
     (row,) = database.execute("SELECT password_hash FROM users WHERE name = 'Alice'").fetchall()
     assert row["password_hash"].startswith("$argon2id$")
-
-
-class Provider:
-    """An identity provider's keys, on loopback."""
-
-    def __init__(self) -> None:
-        self.key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        self.asked = 0
-        provider = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-                """Says nothing."""
-
-            def do_GET(self) -> None:
-                provider.asked += 1
-                public = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(provider.key.public_key()))
-                body = json.dumps({"keys": [{**public, "kid": "k1", "use": "sig", "alg": "RS256"}]}).encode()
-                self.send_response(200)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/certs"
-
-    def token(self, **changes: object) -> str:
-        now = int(time.time())
-        claims = {
-            "iss": ISSUER,
-            "aud": "rackwright",
-            "sub": "f3b1",
-            "preferred_username": "wang",
-            "iat": now,
-            "exp": now + 60,
-            "roles": ["rackwright-admin"],
-            **changes,
-        }
-        return jwt.encode(claims, self.key, algorithm="RS256", headers={"kid": "k1"})
-
-
-@pytest.fixture
-def provider() -> Iterator[Provider]:
-    made = Provider()
-    yield made
-    made.server.shutdown()
-    made.server.server_close()
-
-
-def unsigned(token: str) -> str:
-    body = token.split(".")[1]
-    head = base64.urlsafe_b64encode(b'{"alg":"none","kid":"k1"}').decode().rstrip("=")
-    return f"{head}.{body}."
-
-
-def confused(provider: Provider) -> str:
-    """Signed by the public key as though it were a shared secret."""
-    head = base64.urlsafe_b64encode(b'{"alg":"HS256","kid":"k1"}').decode().rstrip("=")
-    return f"{head}.{provider.token().split('.')[1]}.{'A' * 43}"
-
-
-def test_tokens_of_a_provider_are_checked_by_its_keys(
-    settings: Settings, start_app: Callable[[Settings], RunningApp], provider: Provider
-) -> None:
-    changed = settings.model_dump()
-    changed["oidc"] = {"issuer": ISSUER, "audience": "rackwright", "jwks_url": provider.url}
-    app = start_app(Settings.model_validate(changed))
-
-    def asked(token: str) -> httpx.Response:
-        return httpx.get(f"{app.url}/api/auth/me", headers={"Authorization": f"Bearer {token}"})
-
-    assert asked(provider.token()).json() == {"user": "oidc:wang", "role": "admin"}
-    assert asked(provider.token(roles=[])).json()["role"] == "user"
-    other = Provider()
-    refused = {
-        "another audience": provider.token(aud="other"),
-        "expired": provider.token(exp=int(time.time()) - 60),
-        "another key": other.token(),
-        "no signature": unsigned(provider.token()),
-        "the public key as a secret": confused(provider),
-        "no subject": provider.token(sub=None),
-    }
-    other.server.shutdown()
-    other.server.server_close()
-    assert {name: asked(token).status_code for name, token in refused.items()} == dict.fromkeys(refused, 401)
-    assert provider.asked == 1

@@ -1,14 +1,8 @@
-"""The page in a browser, as its users meet it (``make test-page``; needs chromium and nginx).
-
-nginx serves it here as the edge does: nothing but the page's own files may load, `/api/` is the app's.
-"""
+"""The page in a browser, as its users meet it (``make test-page``; needs chromium and nginx)."""
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import tarfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,9 +13,8 @@ import pytest
 from app_server import RunningApp
 from browser import PASSWORD, USER, WELCOME, ask, launched, look_in_every_way, opened, shot, sign_in
 from engine_double import EngineDouble, Script
-from stores import free_port
+from page_edge import served
 
-from rackwright.frontend.build import build_page
 from rackwright_app.settings import Settings
 from rackwright_app.users.passwords import hashed
 from rackwright_app.users.settings import SignIn
@@ -32,24 +25,6 @@ else:
     Browser = Page = object
 playwright = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.page
-POLICY = "default-src 'self'; base-uri 'none'; form-action 'self'; object-src 'none'; frame-ancestors 'none'"
-EDGE = """
-{user} daemon off; pid {directory}/pid; error_log {directory}/error.log; worker_processes 1;
-events {{ worker_connections 256; }}
-http {{
-  include /etc/nginx/mime.types; access_log off; client_max_body_size 50m;
-  client_body_temp_path {directory}/body; proxy_temp_path {directory}/proxy; fastcgi_temp_path {directory}/f;
-  uwsgi_temp_path {directory}/u; scgi_temp_path {directory}/s;
-  server {{
-    listen 127.0.0.1:{port}; root {directory}/page;
-    add_header Content-Security-Policy "{policy}" always;
-    location / {{ try_files $uri /index.html; }}
-    location /api/ {{ proxy_pass {app}; proxy_buffering off; proxy_http_version 1.1; }}
-  }}
-}}
-"""
-# As root its workers would be another user, who may not read the test's directory.
-AS_ROOT = "user root;" if os.geteuid() == 0 else ""
 SHORT = 4
 """Seconds that an access token holds here."""
 
@@ -69,18 +44,8 @@ def address(settings: Settings, start_app: Callable[[Settings], RunningApp], tmp
         }
     )
     app = start_app(changed)
-    with tarfile.open(build_page().archive) as packed:
-        packed.extractall(tmp_path / "page", filter="data")
-    port = free_port()
-    configuration = tmp_path / "nginx.conf"
-    configuration.write_text(
-        EDGE.format(directory=tmp_path, port=port, policy=POLICY, app=app.url, user=AS_ROOT)
-    )
-    nginx = subprocess.Popen(["nginx", "-c", str(configuration), "-e", str(tmp_path / "error.log")])
-    time.sleep(0.5)
-    yield f"http://localhost:{port}"
-    nginx.terminate()
-    nginx.wait(10)
+    with served(app.url, tmp_path) as port:
+        yield f"http://localhost:{port}"
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from redis.asyncio import Redis
 from starlette.exceptions import HTTPException
 
 from rackwright_app import __version__, metrics
-from rackwright_app.api import auth, chat, health, rag, sessions, workflow
+from rackwright_app.api import auth, chat, health, oidc, rag, sessions, workflow
 from rackwright_app.api.access import Services
 from rackwright_app.audit import AuditLog
 from rackwright_app.audit_table import AuditTable
@@ -44,6 +44,8 @@ from rackwright_app.settings import Redis as RedisSettings
 from rackwright_app.settings import Settings, load_settings
 from rackwright_app.tokens import TokenVerifier
 from rackwright_app.users.oidc import OidcVerifier
+from rackwright_app.users.provider import Provider
+from rackwright_app.users.provider_sign_in import ProviderSignIn
 from rackwright_app.users.sign_in import SignInService
 from rackwright_app.workflow.run import WorkflowRunner
 
@@ -71,9 +73,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     table, draining = AuditTable(), Draining(settings.drain_seconds)
     audit = AuditLog(settings.audit.path, settings.audit.key.get_secret_value().encode(), table.add)
     oidc_client = _client(settings.oidc.ca if settings.oidc else None)
-    oidc = None
+    oidc_verifier = None
     if settings.oidc is not None:
-        oidc = OidcVerifier(settings.oidc, oidc_client, leeway_seconds=settings.tokens.leeway_seconds)
+        provider = Provider(settings.oidc, oidc_client)
+        oidc_verifier = OidcVerifier(settings.oidc, provider, leeway_seconds=settings.tokens.leeway_seconds)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -98,6 +101,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                 library=Library(settings.rag, documents, models, vectors),
                 retrieval=retrieval,
                 sign_in=_sign_in(settings, redis, pool),
+                provider_sign_in=_provider_sign_in(settings, redis, pool, oidc_verifier),
                 workflows=WorkflowRunner(settings.workflows, engine, retrieval, input_check.check),
             )
             running = [
@@ -124,17 +128,17 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    for router in (auth.router, chat.router, sessions.router, rag.router, workflow.router):
+    for router in (auth.router, oidc.router, chat.router, sessions.router, rag.router, workflow.router):
         app.include_router(router, responses=DOCUMENTED)
     app.include_router(health.router)
     # The last one added is the outermost.
     app.add_middleware(
         Gate,
         verifier=TokenVerifier(settings.tokens),
-        oidc=oidc,
+        oidc=oidc_verifier,
         limit=_limit(settings, redis, "requests", settings.limits.requests_per_hour),
         address_limit=_limit(settings, redis, "addresses", settings.limits.address_requests_per_hour),
-        open_paths=auth.OPEN,
+        open_paths=auth.OPEN | oidc.OPEN,
         uncounted=f"{auth.PREFIX}/",
         limits=settings.limits,
     )
@@ -170,6 +174,15 @@ def _sign_in(settings: Settings, redis: Redis, pool: Pool) -> SignInService:
         user_tries=_limit(settings, redis, "tries-user", tries, _TRIES_SECONDS),
         address_tries=_limit(settings, redis, "tries-address", 2 * tries, _TRIES_SECONDS),
     )
+
+
+def _provider_sign_in(
+    settings: Settings, redis: Redis, pool: Pool, verifier: OidcVerifier | None
+) -> ProviderSignIn | None:
+    oidc = settings.oidc
+    if oidc is None or oidc.client is None or verifier is None:
+        return None
+    return ProviderSignIn(oidc, oidc.client, verifier, Users(pool), redis, settings.redis.prefix)
 
 
 def _redis(settings: RedisSettings) -> Redis:

@@ -68,7 +68,9 @@ RETRIEVALS = Counter(
 RERANK_FALLBACKS = Counter(
     f"{_PREFIX}_rerank_fallbacks_total", "Searches that words had to rank because the cross-encoder was away."
 )
-SIGN_INS = Counter(f"{_PREFIX}_sign_ins_total", "Tries to sign in by password.", ["outcome"])
+SIGN_INS = Counter(
+    f"{_PREFIX}_sign_ins_total", "Tries to sign in, by password or at the identity provider.", ["outcome"]
+)
 WORKFLOWS = Counter(f"{_PREFIX}_workflows_total", "Workflows run.", ["outcome"])
 WORKFLOW_STEP_SECONDS = Histogram(
     f"{_PREFIX}_workflow_step_seconds", "Time of one step of a workflow.", ["type"], buckets=_ANSWER_BUCKETS

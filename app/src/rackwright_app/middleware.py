@@ -21,13 +21,14 @@ from rackwright_app.clients import Network, client_address
 from rackwright_app.draining import Draining
 from rackwright_app.errors import ApiError, TooManyError, UnauthorizedError
 from rackwright_app.limits import RequestLimit
-from rackwright_app.masking import mask_text, mask_value
+from rackwright_app.masking import HIDDEN, mask_text, mask_value
 from rackwright_app.settings import Audit, Limits
 from rackwright_app.tokens import Principal, TokenVerifier
 from rackwright_app.users.oidc import OidcVerifier
 
 _HEALTH = "/health"
 _UPLOAD = "/api/rag/upload"
+_FROM_PROVIDER = "/api/auth/oidc/callback"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _HEADER_CHARACTERS = 512
 _log = structlog.get_logger("rackwright_app.requests")
@@ -120,7 +121,10 @@ class AuditTrail:
             "latency_ms": round((time.monotonic() - state["began"]) * 1000, 1),
         }
         query = parse_qsl(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
-        if query:
+        if query and scope["path"] == _FROM_PROVIDER:
+            # A code and what it belongs to: each is worth a sign-in for some seconds.
+            record["query"] = {name[:_HEADER_CHARACTERS]: HIDDEN for name, _ in query}
+        elif query:
             record["query"] = mask_value(dict(query), longest=_HEADER_CHARACTERS)
         if "audit_body" in state:
             record["body"] = mask_value(state["audit_body"], longest=_HEADER_CHARACTERS)

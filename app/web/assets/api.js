@@ -21,6 +21,15 @@ export function whenSignedOut(act) {
   signedOut = act;
 }
 
+// How users sign in here; where that is not told, by password.
+export async function ways() {
+  try {
+    return await accepted(await send("/api/auth/methods", {}));
+  } catch {
+    return { password: true, provider: false };
+  }
+}
+
 export async function signIn(user, password) {
   const answer = await send("/api/auth/login", json({ user, password }));
   access = (await accepted(answer)).access_token;

@@ -1,6 +1,7 @@
 // Puts the page together: who is signed in, what is asked, which keys and buttons do what.
 import * as api from "./api.js";
 import * as messages from "./messages.js";
+import * as signIn from "./sign-in.js";
 import { listDocuments, listSessions, upload } from "./side.js";
 import { applyTheme, switchTheme } from "./theme.js";
 import { say, switchLanguage, translate } from "./words.js";
@@ -8,17 +9,22 @@ import { say, switchLanguage, translate } from "./words.js";
 const at = (id) => document.getElementById(id);
 let session = null;
 let running = null;
+// Whether an identity provider vouches for the user: it has a session of its own, which ends as well.
+let provided = false;
 
 function enter(signedIn) {
-  at("sign-in").hidden = signedIn;
+  at("sign-in").hidden = true;
   at("app").hidden = !signedIn;
-  (signedIn ? at("message") : document.querySelector("[name=user]")).focus();
+  if (signedIn) at("message").focus();
+  else signIn.offer();
 }
 
 async function begin() {
   enter(true);
   newChat();
-  at("who").textContent = (await api.ask("/api/auth/me")).user;
+  const me = await api.ask("/api/auth/me");
+  provided = me.provider;
+  at("who").textContent = me.user.replace(/^oidc:/, "");
   const [, count] = await Promise.all([listSessions(session, open), listDocuments()]);
   at("grounded").checked = count > 0;
 }
@@ -105,7 +111,8 @@ const actions = {
     running?.abort();
     await api.signOut();
     messages.show([]);
-    enter(false);
+    if (provided) location.assign("/api/auth/oidc/end");
+    else enter(false);
   },
 };
 
@@ -113,19 +120,7 @@ document.addEventListener("click", (event) => {
   actions[event.target.closest("[data-action]")?.dataset.action]?.();
 });
 
-at("sign-in-form").addEventListener("submit", async (event) => {
-  event.preventDefault();
-  const form = event.target;
-  at("sign-in-error").textContent = "";
-  try {
-    await api.signIn(form.user.value, form.password.value);
-    form.reset();
-    await begin();
-  } catch (error) {
-    const told = { 401: "wrongPassword", 429: "tooManyTries" }[error.status];
-    at("sign-in-error").textContent = told ? say(told) : api.reason(error) || say("offline");
-  }
-});
+signIn.onSignIn(begin);
 
 at("ask").addEventListener("submit", (event) => {
   event.preventDefault();
@@ -158,10 +153,11 @@ document.addEventListener("keydown", (event) => {
 
 api.whenSignedOut(() => {
   enter(false);
-  at("sign-in-error").textContent = say("expired");
+  signIn.tell("expired");
 });
 
 translate();
 applyTheme();
+signIn.tellOutcome();
 if (await api.renew()) await begin();
 else enter(false);

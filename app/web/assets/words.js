@@ -3,6 +3,11 @@ const WORDS = {
   en: {
     title: "Rackwright", signIn: "Sign in", signOut: "Sign out", user: "User", password: "Password",
     signInHint: "Your private assistant. Nothing leaves the intranet.",
+    signInThere: "Sign in with your work account",
+    cancelled: "Signing in was cancelled.", unfinished: "That took too long, or was begun elsewhere. Please try again.",
+    refused: "Your account may not use this service. Ask its administrators.",
+    unavailable: "The sign-in service cannot be reached. Please try again later.",
+    notSignedIn: "Signing in failed. Please try again.",
     wrongPassword: "User or password is wrong.", tooManyTries: "Too many tries. Wait a while.",
     newChat: "New conversation", conversations: "Conversations", documents: "Documents",
     upload: "Upload a document", uploading: "Taking in {name} …", uploaded: "{name} is ready.",
@@ -18,6 +23,11 @@ const WORDS = {
   zh: {
     title: "Rackwright", signIn: "登录", signOut: "退出", user: "用户名", password: "密码",
     signInHint: "您的私有助手，数据不出内网。",
+    signInThere: "使用单位统一账号登录",
+    cancelled: "已取消登录。", unfinished: "登录超时，或并非在此浏览器中发起，请重试。",
+    refused: "您的账号无权使用本服务，请联系管理员。",
+    unavailable: "无法连接统一登录服务，请稍后再试。",
+    notSignedIn: "登录失败，请重试。",
     wrongPassword: "用户名或密码错误。", tooManyTries: "尝试次数过多，请稍后再试。",
     newChat: "新对话", conversations: "历史对话", documents: "文档",
     upload: "上传文档", uploading: "正在处理 {name} …", uploaded: "{name} 已就绪。",

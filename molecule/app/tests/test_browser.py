@@ -5,9 +5,7 @@ The weights behind it are random, so an answer's words prove nothing; its source
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import jwt
 import pytest
-from browser import PASSWORD, USER, WELCOME, ask, launched, look_in_every_way, opened, shot, sign_in
+from browser import PASSWORD, USER, WELCOME, ask, look_in_every_way, opened, shot, sign_in, trusting
 from conftest import PROGRAM
 from machines import SOURCES, Machines
 
@@ -39,14 +37,9 @@ def browser(
     machines: Machines, inventory: Inventory, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Browser]:
     """Chromium of a user whose computer trusts the site's authority and finds its names."""
-    home = tmp_path_factory.mktemp("home")
-    store = f"sql:{home}/.pki/nssdb"
-    (home / ".pki/nssdb").mkdir(parents=True)
-    ca = str(Authority(pki_directory(SOURCES)).certificate_path)
-    for arguments in (["-N", "--empty-password"], ["-A", "-t", "C,,", "-n", "site", "-i", ca]):
-        subprocess.run(["certutil", "-d", store, *arguments], check=True, capture_output=True)
     names = f"MAP *.{inventory.hosts['edge1'].variables['domain']} {machines.addresses['edge1']}"
-    with launched([f"--host-resolver-rules={names}"], {**os.environ, "HOME": str(home)}) as started:
+    ca = Authority(pki_directory(SOURCES)).certificate_path
+    with trusting(tmp_path_factory.mktemp("home"), [names], ca) as started:
         yield started
 
 

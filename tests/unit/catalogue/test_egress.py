@@ -23,6 +23,18 @@ def test_what_the_site_allows_is_opened_for_its_groups_alone(make_site: MakeSite
     assert len(list(outbound_site(make_site(egress=[MIRROR]), "data1"))) == 2
 
 
+def test_an_identity_provider_is_open_to_the_apps_hosts_alone(make_site: MakeSite) -> None:
+    provider = {"issuer": "https://login.example:8443/realms/site", "networks": ["10.0.6.7/32"]}
+    site = make_site(sign_in_provider=provider)
+
+    (rule,) = outbound_site(site, "app1")
+    assert (rule["service"], rule["port"], rule["destinations"]) == ("sign_in", 8443, ["10.0.6.7/32"])
+    assert list(outbound_site(site, "edge1")) == []
+    other = make_site(sign_in_provider=provider | {"ports": [443, 9443]})
+    assert [rule["port"] for rule in outbound_site(other, "app1")] == [443, 9443]
+    assert list(outbound_site(make_site(sign_in_provider={}), "app1")) == []
+
+
 @pytest.mark.parametrize(
     "wrong", [{"networks": []}, {"networks": ["mirror.example"]}, {"ports": [0]}, {"protocol": "icmp"}]
 )

@@ -1,9 +1,11 @@
 import json
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner, Result
 
 from rackwright.cli.secrets import secrets
+from rackwright.errors import RackwrightError
 from rackwright.secrets import store
 
 
@@ -44,3 +46,25 @@ def test_show_prints_the_bare_value(site: Path) -> None:
     run("init", "-i", site)
 
     assert run("show", "first", "-i", site).output == store.value_of("first", [site]) + "\n"
+
+
+def test_set_keeps_what_somebody_else_drew_and_shows_it_nowhere(site: Path) -> None:
+    run("init", "-i", site)
+    done = CliRunner().invoke(secrets, ["set", "second", "-i", str(site)], input="drawn/by the provider\n")
+
+    assert done.exit_code == 0, done.output
+    assert "provider" not in done.output
+    assert f"ansible-playbook playbooks/data.yml -i {site}" in done.output
+    assert store.value_of("second", [site]) == "drawn/by the provider"
+
+
+@pytest.mark.parametrize(
+    "value", ["", "short", "x" * 513, "a long one with a \t tab", "密码密码密码密码密码密码"]
+)
+def test_set_refuses_what_is_no_secret(site: Path, value: str) -> None:
+    run("init", "-i", site)
+    before = store.value_of("second", [site])
+
+    with pytest.raises(RackwrightError, match="is no secret"):
+        store.put("second", value, [site])
+    assert store.value_of("second", [site]) == before

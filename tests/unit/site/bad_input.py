@@ -38,6 +38,7 @@ APP2 = (APP1, f'{APP1}, app2: {{ansible_host: "{{{{ lab_prefix }}}}.20.12"}}')
 APP2_SERVES = ("inference: {hosts: {app1: {}}}", "inference: {hosts: {app1: {}, app2: {}}}")
 SAME_MODEL = "{name: tiny-random, path: /m.gguf, sha256: ''}"
 
+PROVIDER = "issuer: 'https://login.example', networks: [10.0.6.7/32], client: site"
 NIGHT = "{name: night, kind: webhook, url: 'https://a.example/'}"
 MAIL = (
     "{name: mail, kind: email, to: [a@b.example], from_address: c@b.example, smarthost: 'b.example:25', "
@@ -199,6 +200,52 @@ BAD: dict[str, Bad] = {
     "everybody as a trusted proxy": Bad(
         [("edge_trusted_proxies.0", "0.0.0.0/0", "claim any address", "docs/variables.md", "")],
         [add('edge_trusted_proxies: ["0.0.0.0/0"]')],
+    ),
+    # How users sign in
+    "identity provider without TLS": Bad(
+        [
+            (
+                "sign_in_provider.issuer",
+                "http://login.example",
+                "should match pattern",
+                "docs/variables.md",
+                "",
+            )
+        ],
+        [add("sign_in_provider: {issuer: 'http://login.example', networks: [10.0.6.7/32], client: site}")],
+    ),
+    "identity provider that no firewall opens": Bad(
+        [("sign_in_provider", "https://login.example", "networks is missing", "docs/variables.md", "")],
+        [add("sign_in_provider: {issuer: 'https://login.example', client: site}")],
+    ),
+    "identity provider for nobody": Bad(
+        [
+            (
+                "sign_in_provider",
+                "https://login.example",
+                "client (for the page) or audience",
+                "docs/variables.md",
+                "",
+            )
+        ],
+        [add("sign_in_provider: {issuer: 'https://login.example', networks: [10.0.6.7/32]}")],
+    ),
+    "a role that is none of ours": Bad(
+        [("sign_in_provider.roles.staff", "root", "'user' or 'admin'", "docs/variables.md", "")],
+        [add(f"sign_in_provider: {{{PROVIDER}, roles: {{staff: root}}}}")],
+    ),
+    "a sign-in that says nothing of who it was": Bad(
+        [("sign_in_provider", "https://login.example", "scopes must hold openid", "docs/variables.md", "")],
+        [add(f"sign_in_provider: {{{PROVIDER}, scopes: [profile]}}")],
+    ),
+    "no way to sign in": Bad(
+        [("app_sign_in.password", "False", "nobody can sign in", "docs/sign-in.md", "")],
+        [add("app_sign_in: {password: false}")],
+    ),
+    "an authority that is none": Bad(
+        [("sign_in_provider.authority", "tls/login.pem", "no certificate in PEM form", "the provider's", "")],
+        [add(f"sign_in_provider: {{{PROVIDER}, authority: tls/login.pem}}")],
+        files={"tls/login.pem": "nothing of the sort"},
     ),
     "egress to a name": Bad(
         [("egress_allowed.0.networks.0", "mirror.example", "IPv4 or IPv6 network", "docs/variables.md", "")],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -40,6 +40,13 @@ class Egress(BaseModel):
     ports: Annotated[list[Annotated[int, Field(ge=1, le=65535)]], Field(min_length=1)]
     protocol: Literal["tcp", "udp"] = "tcp"
     groups: list[str] = Field(default=[])
+
+
+def to_provider(provider: Mapping[str, Any]) -> Iterable[Egress]:
+    """Return what the app's hosts may call of an identity provider (`sign_in_provider`); nothing for none."""
+    if provider.get("issuer"):
+        ports = provider.get("ports") or [urlsplit(provider["issuer"]).port or 443]
+        yield Egress(name="sign_in", networks=provider["networks"], ports=ports, groups=["app"])
 
 
 def outbound_site(site: Site, host: str) -> Iterable[Plan]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from rackwright.catalogue.choices import CHOICES
-from rackwright.catalogue.egress import Egress
+from rackwright.catalogue.egress import Egress, to_provider
 from rackwright.catalogue.inference import VARIABLE, Serving
 from rackwright.catalogue.load import Catalogue
 from rackwright.catalogue.model import Service
@@ -124,6 +124,7 @@ def place(
     dns_servers: Sequence[str] = (),
     ntp_servers: Sequence[str] = (),
     egress: Sequence[Mapping[str, object]] = (),
+    sign_in_provider: Mapping[str, object] | None = None,
     serving: Mapping[str, Serving] | None = None,
     choices: Mapping[str, str] | None = None,
 ) -> Site:
@@ -141,6 +142,7 @@ def place(
         dns_servers: Addresses.
         ntp_servers: Addresses.
         egress: What else hosts may call: entries of `egress_allowed`.
+        sign_in_provider: The site's identity provider, which the app's hosts may call.
         serving: Host of the group `inference` -> its engine and models.
         choices: Variable -> what the site has chosen.
 
@@ -188,7 +190,7 @@ def place(
         package_proxy=package_proxy,
         dns_servers=tuple(dns_servers),
         ntp_servers=tuple(ntp_servers),
-        egress=tuple(Egress.model_validate(entry) for entry in egress),
+        egress=(*map(Egress.model_validate, egress), *to_provider(sign_in_provider or {})),
         serving=serving or {},
         choices=choices or {},
     )

@@ -1,8 +1,9 @@
-"""`rackwright secrets`: make, list, rotate and show a site's secrets."""
+"""`rackwright secrets`: make, list, set, rotate and show a site's secrets."""
 
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import click
@@ -11,11 +12,12 @@ from rich.table import Table
 
 from rackwright.cli.options import inventory_option, json_option
 from rackwright.secrets import store
+from rackwright.secrets.specification import SecretSpecification
 
 
 @click.group()
 def secrets() -> None:
-    """Make, list, rotate and show the secrets of a site."""
+    """Make, list, set, rotate and show the secrets of a site."""
 
 
 @secrets.command()
@@ -41,11 +43,24 @@ def init(inventory: tuple[Path, ...]) -> None:
 @inventory_option
 def rotate(name: str, inventory: tuple[Path, ...]) -> None:
     """Draw a new value for the secret NAME and say what takes it to the hosts."""
-    specification = store.rotate(name, inventory)
-    click.echo(f"{name}: new value drawn. Take it to the hosts now:")
-    sources = " ".join(f"-i {source}" for source in inventory)
-    for play in specification.plays:
-        click.echo(f"  ansible-playbook playbooks/{play}.yml {sources}")
+    _tell_plays(f"{name}: new value drawn.", store.rotate(name, inventory), inventory)
+
+
+@secrets.command("set")
+@click.argument("name")
+@inventory_option
+def set_value(name: str, inventory: tuple[Path, ...]) -> None:
+    """Give the secret NAME a value that somebody else drew, such as an identity provider.
+
+    The value is asked for, or is the first line of standard input: an argument would stand in the list of
+    processes.
+    """
+    value: str = (
+        click.prompt("Value", hide_input=True, confirmation_prompt=True)
+        if sys.stdin.isatty()
+        else sys.stdin.readline().rstrip("\r\n")
+    )
+    _tell_plays(f"{name}: kept.", store.put(name, value, inventory), inventory)
 
 
 @secrets.command("list")
@@ -74,3 +89,10 @@ def list_secrets(inventory: tuple[Path, ...], as_json: bool) -> None:
 def show(name: str, inventory: tuple[Path, ...]) -> None:
     """Print the value of the secret NAME on standard output."""
     click.echo(store.value_of(name, inventory))
+
+
+def _tell_plays(done: str, specification: SecretSpecification, inventory: tuple[Path, ...]) -> None:
+    click.echo(f"{done} Take it to the hosts now:")
+    sources = " ".join(f"-i {source}" for source in inventory)
+    for play in specification.plays:
+        click.echo(f"  ansible-playbook playbooks/{play}.yml {sources}")

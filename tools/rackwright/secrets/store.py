@@ -20,6 +20,8 @@ from rackwright.secrets.specification import SecretSpecification, load_specifica
 from rackwright.secrets.vault import Vault, create_password, read_password
 from rackwright.site.sources import strongest_directory
 
+# Of a value that somebody else drew: shorter ones are guessed.
+LEAST_GIVEN, MOST_GIVEN = 12, 512
 _CA_PASSPHRASE = "ca_passphrase"  # noqa: S105 - the name of a secret
 
 
@@ -82,12 +84,35 @@ def rotate(name: str, sources: Sequence[Path]) -> SecretSpecification:
         RackwrightError: There is no such secret, or no vault to change.
     """
     specification = _specification(name)
+    _replace(name, specification.draw(), sources)
+    return specification
+
+
+def put(name: str, value: str, sources: Sequence[Path]) -> SecretSpecification:
+    """Give one secret a value that somebody else drew; return its specification, for the plays to run.
+
+    Raises:
+        RackwrightError: There is no such secret, no vault to change, or the value cannot be a secret.
+    """
+    specification = _specification(name)
+    if not LEAST_GIVEN <= len(value) <= MOST_GIVEN or not value.isprintable() or not value.isascii():
+        raise RackwrightError(
+            f"what was given for {name} is no secret: it must be one line of {LEAST_GIVEN} to {MOST_GIVEN} "
+            "printable ASCII characters",
+            hint=f"rackwright secrets set {name} < file-with-the-value",
+            exit_code=2,
+        )
+    _replace(name, value, sources)
+    return specification
+
+
+def _replace(name: str, new: str, sources: Sequence[Path]) -> None:
     path = vault_path(site_directory(sources))
     _require(path)
     with locked(path.parent):
         vault = Vault(path, read_password(password_path()))
         document = vault.read()
-        old, new = document.get(variable_name(name)), specification.draw()
+        old = document.get(variable_name(name))
         document[variable_name(name)] = new
         if name == _CA_PASSPHRASE and old:
             # The value is needed to open something: what it opens must change with it, or is lost.
@@ -95,7 +120,6 @@ def rotate(name: str, sources: Sequence[Path]) -> SecretSpecification:
                 vault.write(document)
         else:
             vault.write(document)
-    return specification
 
 
 def states(sources: Sequence[Path]) -> list[SecretState]:

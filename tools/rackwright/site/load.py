@@ -55,6 +55,7 @@ def site_of(inventory: Inventory) -> Site:
         dns_servers=variables.get("dns_servers", []),
         ntp_servers=variables.get("ntp_servers", []),
         egress=variables.get("egress_allowed", []),
+        sign_in_provider=variables.get("sign_in_provider", {}),
         serving={
             name: _serving(inventory.hosts[name].variables, intent.engine)
             for name in inventory.members(GROUP)

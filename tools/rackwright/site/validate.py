@@ -38,6 +38,7 @@ from rackwright.site.network_checks import (
 )
 from rackwright.site.paths import repository_root
 from rackwright.site.plain import Value
+from rackwright.site.sign_in_checks import sign_in_findings
 from rackwright.site.source_checks import source_findings
 from rackwright.site.variables import SiteVariables, variable_names
 from rackwright.site.versions import version_findings
@@ -117,6 +118,7 @@ def _findings(inventory: Inventory, draft: bool) -> Iterator[Finding]:
         yield from (
             *edge_findings(inventory, catalogue, values.get, typed),
             *_alerts(inventory, catalogue, values),
+            *sign_in_findings(values.get, typed),
         )
     yield from (*host_name_findings(inventory), *dashboard_findings(inventory, values.get))
     secrets = values.get("secrets")

@@ -18,6 +18,7 @@ from rackwright.edge.settings import ClientCertificates, Maintenance, ProxyNetwo
 from rackwright.models.store.settings import SourceSettings
 from rackwright.preflight.checks import CHECKS
 from rackwright.site.addresses import Address, Network
+from rackwright.site.sign_in import SignInProvider
 
 PRIVATE_NETWORKS = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
 DOMAIN = r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$"
@@ -153,6 +154,11 @@ class SiteVariables(Strict):
     edge_engine: str = Field(
         default="nginx",
         description="What the outside speaks with: nginx, or haproxy (docs/edge.md).",
+    )
+    sign_in_provider: SignInProvider = Field(
+        default=SignInProvider(),
+        description="The identity provider that users sign in at: {issuer, networks, client, …}; all keys "
+        "are in docs/sign-in.md.",
     )
     edge_access: dict[str, list[Network]] = Field(
         default={},

@@ -17,6 +17,7 @@ from rackwright_app.rag.library import Library
 from rackwright_app.rag.retrieval import Retrieval
 from rackwright_app.settings import Settings
 from rackwright_app.tokens import Principal
+from rackwright_app.users.provider_sign_in import ProviderSignIn
 from rackwright_app.users.sign_in import SignInService
 from rackwright_app.workflow.run import WorkflowRunner
 
@@ -35,6 +36,7 @@ class Services:
     retrieval: Retrieval
     workflows: WorkflowRunner
     sign_in: SignInService
+    provider_sign_in: ProviderSignIn | None
 
 
 # The gate has checked the token before a route is chosen; this one tells the OpenAPI document about it.

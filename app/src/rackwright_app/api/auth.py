@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from rackwright_app.api.access import Caller, Held, Services, documented_bearer
 from rackwright_app.texts import Text
+from rackwright_app.users.claims import PREFIX as PROVIDER_PREFIX
 from rackwright_app.users.passwords import MAXIMUM_CHARACTERS
 from rackwright_app.users.sign_in import SignedIn
 
@@ -45,19 +46,20 @@ class Me(BaseModel):
 
     user: str
     role: Literal["user", "admin"]
+    provider: Annotated[bool, Field(description="Whether the identity provider vouches for the user.")]
 
 
 @router.post("/login", summary="Sign in with a password")
 async def login(body: Credentials, request: Request, response: Response, held: Held) -> AccessToken:
     """Signs in; after a number of tries within a quarter of an hour it answers 429."""
     signed_in = await held.sign_in.sign_in(body.user, body.password, request.state.address)
-    return _told(signed_in, response, held)
+    return keep_signed_in(signed_in, response, held)
 
 
 @router.post("/refresh", summary="Get the next access token")
 async def refresh(response: Response, held: Held, token: Refresh = None) -> AccessToken:
     """Hands out the next access token for the cookie's refresh token, which is used up."""
-    return _told(await held.sign_in.refresh(token), response, held)
+    return keep_signed_in(await held.sign_in.refresh(token), response, held)
 
 
 @router.post("/logout", status_code=HTTPStatus.NO_CONTENT, summary="Sign out")
@@ -72,10 +74,13 @@ async def logout(held: Held, token: Refresh = None) -> Response:
 @router.get("/me", dependencies=[documented_bearer], summary="Who am I")
 async def me(caller: Caller) -> Me:
     """Says whom the token speaks for."""
-    return Me(user=caller.subject, role=caller.role.value)
+    return Me(
+        user=caller.subject, role=caller.role.value, provider=caller.subject.startswith(PROVIDER_PREFIX)
+    )
 
 
-def _told(signed_in: SignedIn, response: Response, held: Services) -> AccessToken:
+def keep_signed_in(signed_in: SignedIn, response: Response, held: Services) -> AccessToken:
+    """Gives the refresh token to the browser as a cookie; returns what its page gets."""
     response.set_cookie(
         _COOKIE,
         signed_in.refresh,

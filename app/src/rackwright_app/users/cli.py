@@ -44,7 +44,10 @@ def add(name: str, role: str) -> None:
 @click.argument("name")
 def password(name: str) -> None:
     """Change the password of NAME to the first line of standard input; its pages must sign in again."""
-    _changed("UPDATE users SET password_hash = %s WHERE lower(name) = lower(%s)", (hashed(_password()), name))
+    _changed(
+        "UPDATE users SET password_hash = %s WHERE lower(name) = lower(%s) AND issuer IS NULL",
+        (hashed(_password()), name),
+    )
     _signed_out(name)
 
 
@@ -52,8 +55,8 @@ def password(name: str) -> None:
 @click.argument("name")
 @click.argument("role", type=_ROLES)
 def role(name: str, role: str) -> None:
-    """Give NAME another role."""
-    _changed("UPDATE users SET role = %s WHERE lower(name) = lower(%s)", (role, name))
+    """Give NAME another role; those of the identity provider have theirs from there."""
+    _changed("UPDATE users SET role = %s WHERE lower(name) = lower(%s) AND issuer IS NULL", (role, name))
 
 
 @command.command("disable")
@@ -99,7 +102,7 @@ def _signed_out(name: str) -> None:
 
 def _changed(statement: str, values: Sequence[object]) -> None:
     if not _run(f"{statement} RETURNING id", values):
-        raise click.ClickException("there is no such user")
+        raise click.ClickException("there is no such user, or the identity provider decides that")
 
 
 def _run(statement: str, values: Sequence[object]) -> list[tuple[Any, ...]]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import secrets
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 import structlog
 
 from rackwright_app import metrics
-from rackwright_app.database.users import User, Users
+from rackwright_app.database.users import Family, User, Users
 from rackwright_app.errors import TooManyError, UnauthorizedError
 from rackwright_app.limits import RequestLimit
 from rackwright_app.settings import Tokens
@@ -62,7 +63,8 @@ class SignInService:
         """Signs a user in.
 
         Raises:
-            UnauthorizedError: Wrong user or password, or the user is shut out: the three do not differ.
+            UnauthorizedError: Wrong user or password, or the user is shut out, or this site has no users with
+                passwords: the four do not differ.
             TooManyError: Too many tries of the user or the address.
         """
         # Every try counts, before the password is looked at: guessing costs, whatever comes of it.
@@ -71,14 +73,18 @@ class SignInService:
             if not verdict.allowed:
                 metrics.SIGN_INS.labels("limited").inc()
                 raise TooManyError("Too many tries.", verdict.reset_seconds)
-        user = await self._users.find(name)
+        user = await self._users.find(name) if self._settings.password else None
         if not await matches(user.password_hash if user else None, password) or user is None or user.disabled:
             metrics.SIGN_INS.labels("refused").inc()
             _log.info("sign-in refused", address=address)
             raise UnauthorizedError("password", "User or password is wrong.")
         metrics.SIGN_INS.labels("accepted").inc()
         await self._user_tries.forget(name.lower())
-        return await self._issued(user, None)
+        return await self._issued(user, Family())
+
+    async def accept(self, user: User, seconds: int) -> SignedIn:
+        """Signs in a user whom somebody else vouches for, for so long at most."""
+        return await self._issued(user, Family(ends_at=datetime.now(UTC) + timedelta(seconds=seconds)))
 
     async def refresh(self, token: str | None) -> SignedIn:
         """Hands out the next access token.
@@ -89,7 +95,8 @@ class SignInService:
         if not token:
             raise UnauthorizedError("missing", "Please sign in.")
         found = await self._users.use_refresh(_digest(token))
-        if found is None:
+        # Once passwords are switched off, who came in by one stays no longer.
+        if found is None or (found[0].password_hash is not None and not self._settings.password):
             raise UnauthorizedError("refresh", "Please sign in again.")
         return await self._issued(*found)
 
@@ -98,7 +105,7 @@ class SignInService:
         if token:
             await self._users.end_refresh(_digest(token))
 
-    async def _issued(self, user: User, family: str | None) -> SignedIn:
+    async def _issued(self, user: User, family: Family) -> SignedIn:
         access_seconds = self._settings.access_minutes * 60
         refresh_seconds = self._settings.refresh_hours * 3600
         refresh = secrets.token_urlsafe(_TOKEN_BYTES)
