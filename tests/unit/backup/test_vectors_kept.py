@@ -72,8 +72,7 @@ def events(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     monkeypatch.setattr(vectors, "run", run)
     monkeypatch.setattr(files, "run", run)
     monkeypatch.setattr(files, "STAGING", tmp_path / "staging")
-    monkeypatch.setattr(vectors, "START_SECONDS", 1)
-    monkeypatch.setattr(vectors, "COUNT_SECONDS", 1)
+    monkeypatch.setattr(vectors, "START_SECONDS", 5)
     return done
 
 
@@ -128,7 +127,11 @@ def test_another_number_of_entries_is_told(store: dict[str, Any], events: list[s
     assert events[-1] == f"systemctl start {DOOR}", "the door is open again"
 
 
-def test_a_server_that_does_not_answer_is_not_kept(store: dict[str, Any], events: list[str]) -> None:
+def test_a_server_that_does_not_answer_is_not_kept(
+    store: dict[str, Any], events: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vectors, "START_SECONDS", 1)
+    monkeypatch.setattr(vectors, "COUNT_SECONDS", 1)
     store["url"] = "http://127.0.0.1:9"
     with pytest.raises(Failed, match="cannot be counted"):
         vectors.send(store, io.BytesIO(), lambda: None)

@@ -8,7 +8,7 @@ import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from typing import Any
 
 from rackwright.backup.agent import restic, wal
@@ -64,7 +64,7 @@ def backup(repository: Repository, stores: Sequence[Store], kind: str) -> list[d
             one = {"failed": error.message, "hint": error.hint}
         done.append({"store": store.name, **one})
     if any(not store.by_pgbackrest for store in stores):
-        restic.forget(repository, prune=datetime.now(UTC).weekday() == 6)  # noqa: PLR2004 - Sunday
+        restic.forget(repository, prune=datetime.now(timezone.utc).weekday() == 6)  # noqa: PLR2004 - Sunday
     return done
 
 

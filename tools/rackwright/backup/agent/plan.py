@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from typing import Any
 
 from rackwright.backup.agent import lineage, restic, wal
@@ -79,12 +79,13 @@ def _point(repository: Repository, name: str) -> dict[str, Any]:
 
 def _moment(text: str) -> float:
     try:
-        moment = datetime.fromisoformat(text)
+        # Python 3.10 reads no Z.
+        moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
     except ValueError as error:
         raise Failed(
             f"{text!r} is no time", "write 2026-01-31T14:05:00+08:00; without a zone it is UTC"
         ) from error
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp()
 
 
 def _cluster(
@@ -120,7 +121,7 @@ def _cluster(
     if word != "backup":
         chosen = _on_line(store, held, line, chosen.archive, moment)
     if until is not None:
-        at = datetime.fromtimestamp(until, UTC).strftime("%Y-%m-%d %H:%M:%S.%f+00")
+        at = datetime.fromtimestamp(until, timezone.utc).strftime("%Y-%m-%d %H:%M:%S.%f+00")
         entry |= {"type": "time", "target": at, "timeline": str(on)}
     missing = lineage.gap(set(log.segments), line, chosen.wal[0], last)
     if missing is not None:
@@ -184,7 +185,7 @@ def _around(held: list[wal.Backup], missing: str) -> str:
 def _before(store: Store, held: list[wal.Backup], moment: float) -> wal.Backup:
     fitting = [backup for backup in held if backup.stopped <= moment]
     if not fitting:
-        first = datetime.fromtimestamp(held[0].stopped, UTC).isoformat()
+        first = datetime.fromtimestamp(held[0].stopped, timezone.utc).isoformat()
         raise Failed(
             f"no backup of {store.name} is as old as that", f"the first moment that can be had is {first}"
         )

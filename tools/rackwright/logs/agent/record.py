@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from typing import Any
 
 from rackwright_app.masking import mask_text, mask_value
@@ -80,7 +80,7 @@ def record_of(raw: bytes, sources: Sources) -> Record:
         sources: The host's.
     """
     told = json.loads(raw.decode("utf-8", "replace"))
-    read = _moment(told["read"]) or datetime.now(tz=UTC)
+    read = _moment(told["read"]) or datetime.now(tz=timezone.utc)
     if told.get("input") == "imjournal":
         return _from_journal(told, read, sources)
     path = _ROTATED.sub("", str(told.get("file", "")))
@@ -200,12 +200,15 @@ def _time_of(fields: Mapping[str, Any] | None, text: str) -> datetime | None:
 
 
 def _moment(value: object) -> datetime | None:
-    """Return the moment that an ISO text means; nanoseconds are cut, since Python has none."""
+    """Return the moment that an ISO text means; nanoseconds are cut, since Python has none.
+
+    Python 3.10 reads neither a Z nor another number of decimals than three and six.
+    """
     if not isinstance(value, str):
         return None
-    text = re.sub(r"(\.\d{6})\d+", r"\1", value.replace("Z", "+00:00"))
+    text = re.sub(r"\.(\d+)", lambda decimals: f".{decimals[1][:6]:0<6}", value.replace("Z", "+00:00"))
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return found.astimezone(UTC) if found.tzinfo else None
+    return found.astimezone(timezone.utc) if found.tzinfo else None

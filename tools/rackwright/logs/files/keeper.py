@@ -9,7 +9,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from rackwright.logs.files.layout import DAY, HALF, PACKING, PLAIN, days, place_at
@@ -69,10 +69,10 @@ class Keeper:
         found = days(self._root)
         if not found:
             return time.time()
-        return datetime.strptime(found[0].name, DAY).replace(tzinfo=UTC).timestamp()
+        return datetime.strptime(found[0].name, DAY).replace(tzinfo=timezone.utc).timestamp()
 
     def _due(self, now: float) -> list[Path]:
-        today = f"{datetime.fromtimestamp(now, UTC):{DAY}}"
+        today = f"{datetime.fromtimestamp(now, timezone.utc):{DAY}}"
         left = sorted(self._root.glob(f"*/*/*/*{PACKING}"))
         return left + self._written(
             lambda size, path: (
@@ -110,7 +110,7 @@ class Keeper:
         packing.unlink()
 
     def _expire(self, now: float) -> None:
-        first = f"{datetime.fromtimestamp(now, UTC) - timedelta(days=self._days - 1):{DAY}}"
+        first = f"{datetime.fromtimestamp(now, timezone.utc) - timedelta(days=self._days - 1):{DAY}}"
         for day in days(self._root):
             if day.name < first:
                 with self.lock:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 PLAIN, PACKING, PACKED, HALF = ".jsonl", ".jsonl.packing", ".jsonl.gz", ".half"
@@ -66,7 +66,7 @@ def place_of(time: datetime, now: datetime, sender: tuple[str, str], service: st
     """
     day = time if time < now + _AHEAD else now
     named = service if _SERVICE.match(service) else UNKNOWN
-    return Place(f"{day.astimezone(UTC):{DAY}}", *sender, named)
+    return Place(f"{day.astimezone(timezone.utc):{DAY}}", *sender, named)
 
 
 def place_at(path: Path) -> Place:
@@ -95,7 +95,7 @@ def places(
     root: Path, since: datetime, until: datetime, hosts: Collection[str], services: Collection[str]
 ) -> Iterator[Place]:
     """Yield the places that may have lines of a time; of all hosts or services where none are named."""
-    first, last = f"{since.astimezone(UTC):{DAY}}", f"{until.astimezone(UTC):{DAY}}"
+    first, last = f"{since.astimezone(timezone.utc):{DAY}}", f"{until.astimezone(timezone.utc):{DAY}}"
     for day in days(root):
         if not first <= day.name <= last:
             continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from pathlib import Path
 
 from rackwright.logs.agent.wire import UndeliveredError
@@ -37,14 +37,14 @@ class Writer:
             batch: Messages: the address that one came from, a space, the line as `kept_line` makes it.
         """
         found: dict[Path, list[bytes]] = {}
-        now = datetime.now(UTC)
+        now = datetime.now(timezone.utc)
         for message in batch:
             address, _, line = message.partition(b" ")
             sender = sender_of(address.decode("ascii", "replace"), self._hosts)
             try:
                 told = json.loads(line)
                 place = place_of(
-                    datetime.fromisoformat(told["time"]),
+                    datetime.fromisoformat(told["time"].replace("Z", "+00:00")),
                     now,
                     sender,
                     str(told["service"]),

@@ -6,7 +6,7 @@ import heapq
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from typing import Any
 
 Line = dict[str, Any]
@@ -38,7 +38,7 @@ class Question:
         until = told.get("until")
         return cls(
             datetime.fromisoformat(told["since"]),
-            datetime.fromisoformat(until) if until else datetime.max.replace(tzinfo=UTC),
+            datetime.fromisoformat(until) if until else datetime.max.replace(tzinfo=timezone.utc),
             frozenset(told.get("hosts") or ()),
             frozenset(told.get("services") or ()),
             str(told.get("grep") or ""),
@@ -49,7 +49,8 @@ class Question:
     def span(self) -> tuple[str, str]:
         """`since` and `until` as lines have their times: texts of one form, which sort as times do."""
         first, last = (
-            moment.astimezone(UTC).isoformat(timespec="microseconds") for moment in (self.since, self.until)
+            moment.astimezone(timezone.utc).isoformat(timespec="microseconds")
+            for moment in (self.since, self.until)
         )
         return first.replace("+00:00", "Z"), last.replace("+00:00", "Z")
 
