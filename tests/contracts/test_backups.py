@@ -20,6 +20,12 @@ def test_every_kind_of_state_has_a_keeper() -> None:
     assert kinds_of_the_model() == set(KINDS), "state that no backup takes, or a keeper of nothing"
 
 
+def test_the_host_that_keeps_them_takes_every_kind(root: Path) -> None:
+    text = (root / "roles/backup_repository/meta/argument_specs.yml").read_text(encoding="utf-8")
+    kept = yaml.safe_load(text)["argument_specs"]["main"]["options"]["backup_repository_kept"]
+    assert set(kept["options"]["kind"]["choices"]) == set(KINDS)
+
+
 def test_every_state_of_the_catalogue_is_kept(root: Path) -> None:
     values: dict[str, object] = {}
     for name in ("services", "zones"):
