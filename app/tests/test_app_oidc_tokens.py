@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import time
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -16,7 +18,11 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from provider_double import CLIENT, SECRET, ProviderDouble
 from pydantic import ValidationError
 
+from rackwright_app.errors import UnavailableError
 from rackwright_app.settings import Settings
+from rackwright_app.users import provider as asked_provider
+from rackwright_app.users.provider import Provider
+from rackwright_app.users.settings import Oidc
 
 OTHER = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
@@ -104,6 +110,37 @@ def test_without_an_audience_no_token_of_the_provider_counts(
     for token in (provider.token(), provider.token(aud=CLIENT), provider.token(aud="")):
         answer = httpx.get(f"{site.app.url}/api/auth/me", headers={"Authorization": f"Bearer {token}"})
         assert answer.status_code == 401
+
+
+def test_who_comes_while_the_provider_is_away_does_not_wait_for_it_each_time(
+    provider: ProviderDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = provider.told("/certs")
+    asked: list[str] = []
+    away, now = [True], [0.0]
+    monkeypatch.setattr(asked_provider, "time", SimpleNamespace(monotonic=lambda: now[0]))
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        return httpx.Response(503) if away[0] else httpx.Response(200, json=known)
+
+    async def ask() -> None:
+        settings = Oidc.model_validate(provider.settings(jwks_url="https://login.example.com/certs"))
+        async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as client:
+            one = Provider(settings, client)
+            key_id = jwt.get_unverified_header(provider.token())["kid"]
+            for _ in range(3):
+                with pytest.raises(UnavailableError):
+                    await one.key(key_id)
+            assert len(asked) == 1
+            away[0], now[0] = False, 6.0
+            assert (await one.key(key_id)).key_id == key_id
+            away[0], now[0] = True, 700.0
+            for _ in range(3):
+                assert (await one.key(key_id)).key_id == key_id
+            assert len(asked) == 3, "the keys that it published serve on, and it is asked once in a while"
+
+    asyncio.run(ask())
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from rackwright.cli.main import cli
 from rackwright.logs.agent.client import Client
 from rackwright.logs.search.in_elasticsearch import found_in
-from rackwright.logs.search.question import Question, latest
+from rackwright.logs.search.question import Line, Question, latest
 from rackwright.operations import logs
 from rackwright.operations.logs import moment
 
@@ -95,9 +95,9 @@ def test_times_are_said_as_people_say_them(text: str, meant: datetime) -> None:
 
 
 def test_the_command_shows_lines_and_does_nothing_that_they_say(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[logs.Question] = []
+    asked: list[Question] = []
 
-    def found(_: object, question: logs.Question) -> tuple[list[logs.Line], bool]:
+    def found(_: object, question: Question) -> tuple[list[Line], bool]:
         asked.append(question)
         line = {"time": "2026-11-27T06:30:00.123456Z", "host": "app1", "service": "app", "id": "1"}
         return [{**line, "level": "error", "text": "失败 \x1b[2J\tnow"}], True
@@ -110,8 +110,8 @@ def test_the_command_shows_lines_and_does_nothing_that_they_say(monkeypatch: pyt
     assert "2026-11-27 06:30:00.123  app1  app  error  失败 \\x1b[2J\tnow\n" in done.output
     assert "these are the latest 1" in done.output
     assert (asked[0].services, asked[0].hosts, asked[0].grep, asked[0].limit) == (
-        ("app",),
-        ("app1",),
+        {"app"},
+        {"app1"},
         "(?i)FAIL",
         1,
     )
@@ -137,9 +137,9 @@ def test_bad_questions_are_refused_before_a_host_is_asked(words: list[str], told
 def test_whoever_follows_sees_each_line_once_and_what_comes_late(monkeypatch: pytest.MonkeyPatch) -> None:
     at = datetime.now(UTC)
     batches = [["a"], ["a", "b"], ["late", "a", "b", "c"]]
-    asked: list[logs.Question] = []
+    asked: list[Question] = []
 
-    def found(_: object, question: logs.Question) -> tuple[list[logs.Line], bool]:
+    def found(_: object, question: Question) -> tuple[list[Line], bool]:
         asked.append(question)
         return [
             {"id": name, "time": at.isoformat(timespec="microseconds").replace("+00:00", "Z")}
@@ -147,7 +147,7 @@ def test_whoever_follows_sees_each_line_once_and_what_comes_late(monkeypatch: py
         ], False
 
     monkeypatch.setattr(logs, "found", found)
-    following = logs.follow([Path("x")], logs.Question(at - timedelta(hours=1)))
+    following = logs.follow([Path("x")], Question(at - timedelta(hours=1)))
     told = [[line["id"] for line in next(following)] for _ in range(3)]
     assert told == [["a"], ["b"], ["late", "c"]]
     assert at - asked[1].since <= timedelta(minutes=2)

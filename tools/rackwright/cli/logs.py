@@ -7,14 +7,12 @@ import re
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from rackwright.cli.options import inventory_option
-
-if TYPE_CHECKING:
-    from rackwright.operations.logs import Line
+from rackwright.logs.search.question import Line, Question
 
 _EVERY_SECONDS = 5
 _COLOURS = {"emergency": "red", "alert": "red", "critical": "red", "error": "red", "warning": "yellow"}
@@ -72,7 +70,7 @@ def command(
     """Show lines that hosts have logged, in the order of their times (UTC); masked, each once."""
     from rackwright.operations import logs  # noqa: PLC0415 - with Ansible: slow to import
 
-    question = logs.Question(since, until, hosts, services, grep, limit)
+    question = Question(since, until, frozenset(hosts), frozenset(services), grep, limit)
     if follow:
         if until is not None:
             raise click.UsageError("--follow goes on for ever: leave --until out")

@@ -6,12 +6,12 @@ import json
 import re
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from rackwright.errors import RackwrightError
+from rackwright.logs.search.question import Line, Question
 from rackwright.operations.runner import run_playbook
 
 PLAYBOOK = "playbooks/logs.yml"
@@ -19,40 +19,6 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _AGO = re.compile(r"^(\d+)([smhd])$")
 # Lines may be on their way for so long before they are searched; whoever follows looks back as far.
 _LATE = timedelta(minutes=2)
-
-Line = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Question:
-    """Which lines are wanted.
-
-    Attributes:
-        since: This moment and later.
-        until: Before this moment; None for now.
-        hosts: Of these hosts; of all where none is named.
-        services: Of these services; of all where none is named.
-        grep: A regular expression that the text has.
-        limit: How many at most, the latest.
-    """
-
-    since: datetime
-    until: datetime | None = None
-    hosts: tuple[str, ...] = ()
-    services: tuple[str, ...] = ()
-    grep: str = ""
-    limit: int = 1000
-
-    def told(self) -> Line:
-        """Return it as the store's program reads it."""
-        return {
-            "since": self.since.isoformat(),
-            "until": self.until.isoformat() if self.until else None,
-            "hosts": list(self.hosts),
-            "services": list(self.services),
-            "grep": self.grep,
-            "limit": self.limit,
-        }
 
 
 def moment(text: str, now: datetime) -> datetime:

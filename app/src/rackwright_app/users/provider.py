@@ -56,7 +56,8 @@ class Provider:
         self._tells_again_at = float("-inf")
         self._telling = asyncio.Lock()
         self._keys: dict[str, jwt.PyJWK] = {}
-        self._asked_at = float("-inf")
+        # From when all keys are asked for anew, and from when for one that is not among them.
+        self._keys_stale_at = self._keys_again_at = float("-inf")
         self._lock = asyncio.Lock()
 
     async def metadata(self) -> Metadata:
@@ -80,9 +81,11 @@ class Provider:
             UnavailableError: Its keys cannot be had.
         """
         async with self._lock:
-            age = time.monotonic() - self._asked_at
-            if age > _FRESH_SECONDS or (key_id not in self._keys and age > _ASK_AGAIN_SECONDS):
+            due = self._keys_stale_at if key_id in self._keys else self._keys_again_at
+            if time.monotonic() >= due:
                 await self._ask_for_keys()
+        if not self._keys:
+            raise UnavailableError("identity_provider")
         if key_id not in self._keys:
             raise UnauthorizedError("signature", "The token is not valid.")
         return self._keys[key_id]
@@ -147,15 +150,15 @@ class Provider:
 
     async def _ask_for_keys(self) -> None:
         url = self._settings.jwks_url or (await self.metadata()).jwks_uri
+        fresh_seconds, again_seconds = _FRESH_SECONDS, _ASK_AGAIN_SECONDS
         try:
             found = jwt.PyJWKSet.from_dict(dict(await self._get(url))).keys
+            self._keys = {str(key.key_id): key for key in found}
         except (httpx.HTTPError, TypeError, ValueError, jwt.PyJWTError) as error:
             self._away("keys", error, kept=self._keys)
-            if not self._keys:
-                raise UnavailableError("identity_provider") from error
-            return
-        self._keys = {str(key.key_id): key for key in found}
-        self._asked_at = time.monotonic()
+            fresh_seconds = again_seconds = _AWAY_SECONDS
+        now = time.monotonic()
+        self._keys_stale_at, self._keys_again_at = now + fresh_seconds, now + again_seconds
 
     async def _get(self, url: str, headers: Mapping[str, str] | None = None) -> Mapping[str, Any]:
         where, options = self._where(url)

@@ -14,7 +14,7 @@ def found_in(root: Path, question: Question) -> Iterator[Line]:
     """Yield the lines of a directory that a question is about, in no order, some twice."""
     matches = question.matcher()
     first, last = question.span
-    for place in places(root, question.since, question.until, question.hosts, question.services):
+    for place in places(root, question.since, question.end, question.hosts, question.services):
         for raw in lines_at(place, root):
             try:
                 line: Line = json.loads(raw)

@@ -1,4 +1,4 @@
-"""Which lines are wanted, and what is kept of those that a store finds."""
+"""Which lines are wanted, in the words of both hosts, and what is kept of those that a store finds."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Question:
 
     Attributes:
         since: Lines of this moment and later.
-        until: Lines before this moment.
+        until: Lines before this moment; None for all later ones.
         hosts: Of these hosts; of all where none is named.
         services: Of these services; of all where none is named.
         grep: A regular expression that the text has; all texts have an empty one.
@@ -26,7 +26,7 @@ class Question:
     """
 
     since: datetime
-    until: datetime
+    until: datetime | None = None
     hosts: frozenset[str] = frozenset()
     services: frozenset[str] = frozenset()
     grep: str = ""
@@ -34,23 +34,39 @@ class Question:
 
     @classmethod
     def read(cls, told: Line) -> Question:
-        """Return the question that JSON says; `until` may be left out."""
+        """Return the question that JSON says; of what is left out, all."""
         until = told.get("until")
         return cls(
             datetime.fromisoformat(told["since"]),
-            datetime.fromisoformat(until) if until else datetime.max.replace(tzinfo=timezone.utc),
-            frozenset(told.get("hosts") or ()),
-            frozenset(told.get("services") or ()),
-            str(told.get("grep") or ""),
-            int(told.get("limit") or 1000),
+            datetime.fromisoformat(until) if until else None,
+            frozenset(told.get("hosts", ())),
+            frozenset(told.get("services", ())),
+            str(told.get("grep", "")),
+            int(told.get("limit", 1000)),
         )
+
+    def told(self) -> Line:
+        """Return it as what JSON can say."""
+        return {
+            "since": self.since.isoformat(),
+            "until": self.until.isoformat() if self.until else None,
+            "hosts": sorted(self.hosts),
+            "services": sorted(self.services),
+            "grep": self.grep,
+            "limit": self.limit,
+        }
+
+    @property
+    def end(self) -> datetime:
+        """`until`, or the last moment that there is."""
+        return self.until or datetime.max.replace(tzinfo=timezone.utc)
 
     @property
     def span(self) -> tuple[str, str]:
-        """`since` and `until` as lines have their times: texts of one form, which sort as times do."""
+        """`since` and `end` as lines have their times: texts of one form, which sort as times do."""
         first, last = (
             moment.astimezone(timezone.utc).isoformat(timespec="microseconds")
-            for moment in (self.since, self.until)
+            for moment in (self.since, self.end)
         )
         return first.replace("+00:00", "Z"), last.replace("+00:00", "Z")
 
