@@ -100,6 +100,7 @@ def _learn(remote: Remote, inventories: list[Path]) -> Floor:
         first = run.recap.failed[0] if run.recap.failed else None
         what = f"{first.task}: {first.message}" if first else f"see {run.log}"
         raise RackwrightError(f"{PLAYBOOK} does not pass: {what}", hint=f"the run's output is in {run.log}")
+    _settle(remote)
     work = work_of(run.recap.results, remote.host.name, changed_only=True)
     recipe, archive = recipe_of(remote, work)
     observation = observe_script(comparable(subjects_of(remote, work)))
@@ -124,7 +125,13 @@ def _run_floor(remote: Remote, floor: Floor) -> float:
     return seconds
 
 
+def _settle(remote: Remote) -> None:
+    """Have systemd read now what it would read a minute after our run; what generators make is compared too."""
+    remote.text("systemctl daemon-reload")
+
+
 def _require_state(remote: Remote, floor: Floor, side: str) -> None:
+    _settle(remote)
     differing = differences(floor.expected, remote.text(floor.observation))
     if differing:
         raise RackwrightError(f"void: {side} left another state behind: {'; '.join(differing)}")
