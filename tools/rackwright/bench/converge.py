@@ -126,7 +126,7 @@ def _run_floor(remote: Remote, floor: Floor) -> float:
 
 
 def _settle(remote: Remote) -> None:
-    """Have systemd read now what it would read a minute after our run; what generators make is compared too."""
+    """Have systemd read now what it would read a minute after our run; what generators make counts too."""
     remote.text("systemctl daemon-reload")
 
 
