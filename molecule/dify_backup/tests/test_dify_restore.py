@@ -1,4 +1,7 @@
-"""Accounts, files and plugins of Dify are lost, and come back of the backup. Its images are doubles."""
+"""Accounts, files and plugins of Dify are lost, and come back of the backup; uploads may be objects.
+
+Its images are doubles.
+"""
 
 from __future__ import annotations
 
@@ -106,3 +109,21 @@ def test_the_roles_find_nothing_to_do_afterwards(machines: Machines) -> None:
     status, said = machines.play("playbooks/dify.yml", "app1")
     assert status == 0, said
     assert "changed=0" in said, said
+
+
+def test_uploads_may_be_in_the_sites_object_store(machines: Machines) -> None:
+    bucket = "/var/lib/rackwright-objects/dify"
+    machines.inside("data1", f"rm -rf {bucket}/double")
+    status, said = machines.play("playbooks/dify.yml", "app1", dify_files="objects")
+    assert status == 0, said
+    # The api kept one there, and read it again, before it answered.
+    assert machines.inside("data1", f"cat {bucket}/double/started") == "started"
+    told = machines.inside("app1", "docker inspect dify-api")
+    assert "/app/api/storage" not in told
+    done = cli("backup", "--json", "--store", "data1/rclone")
+    assert done.returncode == 0, done.stdout + done.stderr
+    status, said = machines.play("playbooks/dify.yml", "app1")
+    assert status == 0, said
+    assert machines.inside("app1", "docker exec dify-api cat /app/api/storage/upload_files/report.txt") == (
+        "figures"
+    )

@@ -12,6 +12,7 @@ from console import Console, State
 from migrations import migrate, version
 from release import check
 from stores import broker, cache, key, vectors
+from uploads import uploads
 
 READY = Path("/tmp/ready")  # noqa: S108 - in the container
 
@@ -30,6 +31,7 @@ def main(release: str) -> None:
     cache().set(key(f"double:{mode}"), str(time.time()))
     if mode == "api":
         vectors()
+        uploads()
         Console.state = State(release)
         serve(Console, 5001)
         return
