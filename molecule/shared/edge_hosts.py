@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import testinfra
 from machines import Machines
+from over_ssh import over_ssh
 from testinfra.host import Host
 
 from rackwright.pki.authority import Authority
@@ -43,18 +43,7 @@ def inventory() -> Mapping[str, Any]:
 @pytest.fixture(scope="session")
 def connect(inventory: Mapping[str, Any]) -> Connect:
     """A function that gives a testinfra host, root by sudo."""
-
-    def connected(name: str) -> Host:
-        variables = inventory[name].variables
-        return testinfra.get_host(
-            f"ssh://{variables['ansible_user']}@{variables['ansible_host']}",
-            ssh_identity_file=variables["ansible_ssh_private_key_file"],
-            ssh_extra_args=variables["ansible_ssh_common_args"],
-            controlpersist=60,
-            sudo=True,
-        )
-
-    return connected
+    return lambda name: over_ssh(inventory[name].variables)
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import testinfra
+from over_ssh import over_ssh
 from testinfra.host import Host
 
 from rackwright.catalogue.plan import host_plan
@@ -46,18 +46,7 @@ def plan(inventory: Inventory) -> Callable[[str], Mapping[str, Any]]:
 @pytest.fixture(scope="session")
 def connect(inventory: Inventory) -> Callable[[str], Host]:
     """A function that gives a testinfra host, root by sudo."""
-
-    def connected(name: str) -> Host:
-        variables = inventory.hosts[name].variables
-        return testinfra.get_host(
-            f"ssh://{variables['ansible_user']}@{variables['ansible_host']}",
-            ssh_identity_file=variables["ansible_ssh_private_key_file"],
-            ssh_extra_args=variables["ansible_ssh_common_args"],
-            controlpersist=60,
-            sudo=True,
-        )
-
-    return connected
+    return lambda name: over_ssh(inventory.hosts[name].variables)
 
 
 ASK = """

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import testinfra
+from over_ssh import over_ssh
 from testinfra.backend.base import CommandResult
 from testinfra.host import Host
 
@@ -45,18 +45,7 @@ def sized(inventory: Inventory) -> dict[str, ServiceSizing]:
 @pytest.fixture(scope="session")
 def connect(inventory: Inventory) -> Callable[[str], Host]:
     """A function that gives a testinfra host, root by sudo."""
-
-    def connected(name: str) -> Host:
-        found = inventory.hosts[name].variables
-        return testinfra.get_host(
-            f"ssh://{found['ansible_user']}@{found['ansible_host']}",
-            ssh_identity_file=found["ansible_ssh_private_key_file"],
-            ssh_extra_args=found["ansible_ssh_common_args"],
-            controlpersist=60,
-            sudo=True,
-        )
-
-    return connected
+    return lambda name: over_ssh(inventory.hosts[name].variables)
 
 
 @pytest.fixture(scope="session")
