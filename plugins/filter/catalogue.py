@@ -11,6 +11,8 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 
 from rackwright.catalogue.choices import CHOICES, choices_of
+from rackwright.catalogue.former import former_containers as containers_of_before
+from rackwright.catalogue.former import former_units as units_of_before
 from rackwright.catalogue.inference import serving_of
 from rackwright.catalogue.load import Catalogue, load_catalogue
 from rackwright.catalogue.plan import host_plan as plan_of
@@ -106,6 +108,19 @@ def zone_targets(
     return [{"address": address, "port": port} for address in everything for port in ports]
 
 
+def former_units(services: Mapping[str, Any], variable: str, chosen: str | None) -> list[dict[str, Any]]:
+    """Return items of `units` that stop what other choices of a variable run; none of it need be there."""
+    return [
+        {"name": unit, "former": True, "enabled": False, "state": "stopped"}
+        for unit in units_of_before(plain(services), variable, chosen)
+    ]
+
+
+def former_containers(services: Mapping[str, Any], variable: str, chosen: str | None) -> list[str]:
+    """Return the names of the containers of other choices of a variable."""
+    return containers_of_before(plain(services), variable, chosen)
+
+
 def site_title(name: str) -> str:
     """Return how a site is called in the names of tasks."""
     return f"the site {name}"
@@ -117,6 +132,8 @@ class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by name."""
         return {
+            "former_containers": former_containers,
+            "former_units": former_units,
             "host_plan": host_plan,
             "probe_matrix": probe_matrix,
             "site_title": site_title,

@@ -77,6 +77,16 @@ def test_a_second_run_changes_nothing(url: str) -> None:
     assert apply("vector_store") == 0
 
 
+def test_the_store_of_before_is_stopped_and_keeps_what_it_holds(connect: Connect, url: str) -> None:
+    assert url
+    data = connect("data1")
+    for unit in ("rackwright-chroma.service", "rackwright-chroma-front.service"):
+        found = data.service(unit)
+        assert not found.is_running
+        assert not found.is_enabled
+    assert data.file("/var/lib/rackwright-chroma/chroma.sqlite3").size > 0
+
+
 def test_the_app_keeps_vectors_and_finds_the_nearest(ask: Ask, key: str, collection: str) -> None:
     question = {"query": [1.0, 0.0], "limit": 2, "with_payload": True}
     status, text = ask("app1", f"{collection}/points/query", question, key)
