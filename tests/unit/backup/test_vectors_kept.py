@@ -118,13 +118,31 @@ def test_nobody_gets_in_between_the_count_and_the_copy(store: dict[str, Any], ev
     assert set(Server.seen) == {f"Bearer {user}key"}
 
 
-def test_another_number_of_entries_is_told(store: dict[str, Any], events: list[str]) -> None:
+def test_another_number_of_entries_is_told(
+    store: dict[str, Any], events: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vectors, "START_SECONDS", 600)
+    monkeypatch.setattr(vectors, "REST_SECONDS", 2)
     out = io.BytesIO()
     vectors.send(store, out, lambda: None)
     Server.entries = {"One": 2}
     with pytest.raises(Failed, match="One has 2, not 3, Two has None, not 0"):
         vectors.receive(store, io.BytesIO(out.getvalue()))
     assert events[-1] == f"systemctl start {DOOR}", "the door is open again"
+
+
+def test_counts_that_still_grow_are_waited_for(
+    store: dict[str, Any], events: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del events
+    monkeypatch.setattr(vectors, "REST_SECONDS", 2)
+    out = io.BytesIO()
+    vectors.send(store, out, lambda: None)
+    Server.entries = {"One": 0}
+    growth = iter([{"One": 1}, {"One": 2}, {"One": 2, "Two": 0}, {"One": 3, "Two": 0}])
+    monkeypatch.setattr(vectors.time, "sleep", lambda _: setattr(Server, "entries", next(growth)))
+    told = vectors.receive(store, io.BytesIO(out.getvalue()))
+    assert told["entries"] == {"One": 3, "Two": 0}
 
 
 def test_a_server_that_does_not_answer_is_not_kept(
