@@ -116,6 +116,8 @@ def look_in_every_way(page: Page, prefix: str = "") -> None:
     page.get_by_role("button", name="中文").click()
     expect(page.get_by_role("button", name="新对话")).to_be_visible()
     expect(page.locator(".sources strong")).to_have_text("来源")
+    # What was said of the last upload, too.
+    expect(page.locator("#upload-status")).to_contain_text("已就绪")
     shot(page, f"{prefix}chinese")
     page.set_viewport_size({"width": 380, "height": 780})
     expect(page.locator("#side")).to_be_hidden()

@@ -65,15 +65,15 @@ async function ask(text) {
       else if (name === "sources") sources = data.sources;
       else if (name === "token") answer.append(data.text);
       else if (name === "error") throw new api.ApiFailure(0, data.code, data.message);
-      else if (name === "done" && data.finish_reason === "no_sources") answer.note(say("noSources"));
+      else if (name === "done" && data.finish_reason === "no_sources") answer.note("noSources");
     }
     answer.finish(sources);
   } catch (error) {
     answer.wait(false);
-    if (error.name === "AbortError") answer.note(say("interrupted"));
+    if (error.name === "AbortError") answer.note("interrupted");
     else if (error.status !== 401) {
       const reason = api.reason(error) || say("offline");
-      answer.note(say("failed", { reason }), true);
+      answer.note("failed", { reason }, true);
     }
   } finally {
     busy(false);

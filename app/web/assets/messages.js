@@ -1,5 +1,5 @@
 // Shows messages. What a model or a document says becomes text, never markup.
-import { say } from "./words.js";
+import { say, write } from "./words.js";
 
 const box = document.getElementById("messages");
 
@@ -15,7 +15,9 @@ export function make(name, attributes = {}, ...children) {
 
 // Its language changes with the page's.
 function said(name, word, attributes = {}) {
-  return make(name, { ...attributes, "data-text": word }, say(word));
+  const element = make(name, attributes);
+  write(element, word);
+  return element;
 }
 
 export function welcome() {
@@ -51,9 +53,11 @@ export class Message {
     if (near) toEnd();
   }
 
-  note(text, failed = false) {
+  note(name, values = {}, failed = false) {
     this.element.classList.toggle("failed", failed);
-    this.element.append(make("p", { className: "note" }, text));
+    const note = make("p", { className: "note" });
+    write(note, name, values);
+    this.element.append(note);
     if (atEnd()) toEnd();
   }
 
@@ -101,8 +105,8 @@ export function show(messages) {
     const message = add(each.role, each.content);
     if (each.role === "assistant") {
       message.finish(each.sources);
-      if (each.sources && !each.sources.length) message.note(say("noSources"));
-      if (each.status === "interrupted") message.note(say("interrupted"));
+      if (each.sources && !each.sources.length) message.note("noSources");
+      if (each.status === "interrupted") message.note("interrupted");
     }
   }
   toEnd();

@@ -1,7 +1,7 @@
 // The column with conversations and documents.
 import { ask, reason, request } from "./api.js";
 import { make } from "./messages.js";
-import { say } from "./words.js";
+import { say, write } from "./words.js";
 
 const sessions = document.getElementById("sessions");
 const documents = document.getElementById("documents");
@@ -43,15 +43,15 @@ export async function listDocuments() {
 
 export async function upload(file) {
   status.className = "soft";
-  status.textContent = say("uploading", { name: file.name });
+  write(status, "uploading", { name: file.name });
   const body = new FormData();
   body.append("file", file);
   try {
     const document = await ask("/api/rag/upload", { method: "POST", body });
-    status.textContent = say("uploaded", { name: document.name });
+    write(status, "uploaded", { name: document.name });
   } catch (error) {
     status.className = "error";
-    status.textContent = reason(error) || say("offline");
+    write(status, reason(error) || "offline");
     return false;
   }
   await listDocuments();
@@ -61,6 +61,6 @@ export async function upload(file) {
 async function remove(document) {
   if (!confirm(say("removeSure", { name: document.name }))) return;
   await request(`/api/rag/documents/${document.id}`, { method: "DELETE" });
-  status.textContent = "";
+  write(status, "");
   await listDocuments();
 }

@@ -1,6 +1,6 @@
 // The ways to sign in that the site has, and what came of one.
 import * as api from "./api.js";
-import { say } from "./words.js";
+import { write } from "./words.js";
 
 const at = (id) => document.getElementById(id);
 const form = at("sign-in-form");
@@ -20,9 +20,7 @@ export async function offer() {
 }
 
 export function tell(word) {
-  at("sign-in-error").textContent = word ? say(word) : "";
-  // Its language changes with the page's.
-  at("sign-in-error").dataset.text = word;
+  write(at("sign-in-error"), word);
 }
 
 // Says what the address tells, and takes it out of the address.

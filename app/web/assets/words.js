@@ -46,7 +46,7 @@ const kept = localStorage.getItem("language");
 let language = kept in WORDS ? kept : navigator.language.startsWith("zh") ? "zh" : "en";
 
 export function say(name, values = {}) {
-  return (WORDS[language][name] ?? name).replace(/\{(\w+)\}/g, (_, key) => values[key] ?? "");
+  return (WORDS[language][name] ?? name).replace(/\{(\w+)\}/g, (all, key) => values[key] ?? all);
 }
 
 export function switchLanguage() {
@@ -54,10 +54,17 @@ export function switchLanguage() {
   localStorage.setItem("language", language);
 }
 
+// Writes into an element what changes its language with the page's; a text that is no name of ours stays as it is.
+export function write(element, name, values = {}) {
+  element.dataset.text = name;
+  element.dataset.values = JSON.stringify(values);
+  element.textContent = say(name, values);
+}
+
 // Fills in everything that the page's own elements say.
 export function translate(root = document) {
   document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
-  for (const each of root.querySelectorAll("[data-text]")) each.textContent = say(each.dataset.text);
+  for (const each of root.querySelectorAll("[data-text]")) write(each, each.dataset.text, JSON.parse(each.dataset.values ?? "{}"));
   for (const each of root.querySelectorAll("[data-placeholder]")) each.placeholder = say(each.dataset.placeholder);
   for (const each of root.querySelectorAll("[data-label]")) each.setAttribute("aria-label", say(each.dataset.label));
   for (const each of root.querySelectorAll("[data-title]")) {
