@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
-
-import pytest
-
-from rackwright.host_metrics.commands import UnavailableError
 from rackwright.host_metrics.exposition import rendered
-from rackwright.host_metrics.logstash import logstash, told
+from rackwright.host_metrics.logstash import told
 
 QUEUE = {"type": "persisted", "events_count": 3, "queue_size_in_bytes": 900, "max_queue_size_in_bytes": 1000}
 OUTPUT = {"id": "e", "name": "elasticsearch", "documents": {"successes": 9, "dlq_routed": 2}}
@@ -51,23 +45,3 @@ def test_lines_queues_and_refusals_by_pipeline() -> None:
     ):
         assert f"{wanted}\n" in text
     assert 'refused_total{pipeline="nginx"}' not in text
-
-
-class Unwell(BaseHTTPRequestHandler):
-    """Answers as a server that is starting."""
-
-    def do_GET(self) -> None:
-        self.send_error(503)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-        """Keep still."""
-
-
-def test_one_that_does_not_answer_is_told_as_unavailable() -> None:
-    server = HTTPServer(("127.0.0.1", 0), Unwell)
-    threading.Thread(target=server.handle_request, daemon=True).start()
-    with pytest.raises(UnavailableError, match="503"):
-        logstash("127.0.0.1", server.server_port)
-    server.server_close()
-    with pytest.raises(UnavailableError, match="logstash"):
-        logstash("127.0.0.1", server.server_port)

@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
-
-import pytest
-
-from rackwright.host_metrics.commands import UnavailableError
 from rackwright.host_metrics.exposition import rendered
-from rackwright.host_metrics.ollama import ollama, told
+from rackwright.host_metrics.ollama import told
 
 TAGS = {"models": [{"name": "qwen2.5:7b", "size": 4_700}, {"name": "bge-m3:latest", "size": 1_200}]}
 LOADED = {"models": [{"name": "qwen2.5:7b", "size": 6_000, "size_vram": 5_000, "expires_at": "x"}]}
@@ -29,23 +23,3 @@ def test_models_by_name_and_what_they_take() -> None:
 
 def test_one_without_models_is_there() -> None:
     assert "rackwright_ollama_loaded{" not in rendered(told({"models": []}, {"models": []}))
-
-
-class Unwell(BaseHTTPRequestHandler):
-    """Answers as a server that is starting."""
-
-    def do_GET(self) -> None:
-        self.send_error(503)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-        """Keep still."""
-
-
-def test_one_that_does_not_answer_is_told_as_unavailable() -> None:
-    server = HTTPServer(("127.0.0.1", 0), Unwell)
-    threading.Thread(target=server.handle_request, daemon=True).start()
-    with pytest.raises(UnavailableError, match="503"):
-        ollama("127.0.0.1", server.server_port)
-    server.server_close()
-    with pytest.raises(UnavailableError, match="ollama"):
-        ollama("127.0.0.1", server.server_port)
