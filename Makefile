@@ -17,7 +17,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 # What Debian must have for the lab and the tests; versions are the release's.
 PACKAGES := python3 python3-venv docker.io mmdebstrap openssh-client iproute2 \
-            git ca-certificates debian-archive-keyring gpg gpg-agent gpgv iptables nftables openssl postgresql redis-server pgbackrest
+            git ca-certificates debian-archive-keyring gpg gpg-agent gpgv iptables nftables openssl postgresql redis-server pgbackrest restic
 # From Debian 13 on the client of Docker and the checker of rules are packages of their own.
 PACKAGES += $(shell . /etc/os-release; [ "$${VERSION_ID%%.*}" -ge 13 ] 2>/dev/null && echo docker-cli promtool || echo prometheus)
 PACKAGES += prometheus-alertmanager

@@ -185,7 +185,7 @@ def _started(store: Store, data: Path, sockets: Path) -> subprocess.Popen[bytes]
 
 
 def _stream(repository: Repository, store: Store) -> str:
-    done = restic.restic(repository, "check", "--read-data", check=False)
+    done = restic.alone(repository, "check", "--read-data", check=False)
     if done.returncode:
         restic.restic(repository, "cat", "config")
         text = done.stdout + done.stderr

@@ -60,6 +60,16 @@ def restic(repository: Repository, *words: str, check: bool = True) -> subproces
     return done
 
 
+def alone(repository: Repository, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    """Run what needs the repository for itself; arguments, answer and errors as of `restic`.
+
+    A backup that was cut off (its sender failed, its host went down) has left its lock. Those whose process
+    has died are let go of first; one that is at work stays.
+    """
+    restic(repository, "unlock", "--quiet", check=False)
+    return restic(repository, *words, check=check)
+
+
 def _explained(text: str) -> tuple[str, str]:
     if "wrong password" in text or "no key found" in text:
         return (
@@ -197,4 +207,4 @@ def newest(repository: Repository, store: Store | str, until: float | None = Non
 def forget(repository: Repository, prune: bool) -> None:
     """Let go of what is older than the site keeps; the three newest of each store always stay."""
     words = ["forget", "--group-by", "host,paths", "--keep-within", f"{repository.retention_days}d"]
-    restic(repository, *words, "--keep-last", "3", *(["--prune"] if prune else []))
+    alone(repository, *words, "--keep-last", "3", *(["--prune"] if prune else []))

@@ -1,0 +1,60 @@
+"""The repository of files, with restic itself."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from rackwright.backup.agent import restic
+from rackwright.backup.agent.settings import Repository
+from rackwright.backup.agent.shell import Failed
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
+    """An empty one."""
+    password = tmp_path / "password"
+    password.write_text("of this test\n")
+    monkeypatch.setattr(restic, "PASSWORD", password)
+    made = Repository(path=tmp_path / "kept", retention_days=30)
+    assert restic.make(made)
+    return made
+
+
+@contextmanager
+def at_work(repository: Repository) -> Iterator[subprocess.Popen[bytes]]:
+    """A backup that waits for the rest of its stream, and holds its lock meanwhile."""
+    words = [*restic._base(repository), "backup", "--stdin", "--stdin-filename", "data1_app.tar"]
+    locks = repository.path / "restic/locks"
+    with subprocess.Popen(
+        words, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as one:
+        ends = time.monotonic() + 30
+        while not any(locks.iterdir()):
+            assert one.poll() is None
+            assert time.monotonic() < ends, "no lock"
+            time.sleep(0.05)
+        try:
+            yield one
+        finally:
+            one.kill()
+
+
+def test_a_backup_that_was_cut_off_stands_in_nobodys_way(repository: Repository) -> None:
+    with at_work(repository) as one:
+        one.send_signal(signal.SIGKILL)
+    with pytest.raises(Failed, match="lock"):
+        restic.restic(repository, "check")
+    restic.alone(repository, "check", "--read-data")
+    restic.forget(repository, prune=True)
+
+
+def test_one_that_is_at_work_is_left_alone(repository: Repository) -> None:
+    with at_work(repository), pytest.raises(Failed, match="lock"):
+        restic.alone(repository, "check")
