@@ -80,7 +80,11 @@ def test_a_second_run_changes_nothing(url: str) -> None:
 def test_the_store_of_before_is_stopped_and_keeps_what_it_holds(connect: Connect, url: str) -> None:
     assert url
     data = connect("data1")
-    for unit in ("rackwright-chroma.service", "rackwright-chroma-front.service"):
+    for unit in (
+        "rackwright-chroma.service",
+        "rackwright-chroma-front.service",
+        "rackwright-chroma-front.socket",
+    ):
         found = data.service(unit)
         assert not found.is_running
         assert not found.is_enabled

@@ -45,5 +45,6 @@ SERVICES: dict[str, dict[str, Any]] = {
 def test_other_choices_of_the_same_thing_are_former(
     chosen: str, units: list[str], containers: list[str]
 ) -> None:
-    assert former_units(SERVICES, "vector_store", chosen) == units
+    sockets = [unit.replace(".service", ".socket") for unit in units]
+    assert former_units(SERVICES, "vector_store", chosen) == sockets + units
     assert former_containers(SERVICES, "vector_store", chosen) == containers

@@ -9,7 +9,7 @@ Services = Mapping[str, Mapping[str, Any]]
 
 
 def former_units(services: Services, variable: str, chosen: str | None) -> list[str]:
-    """Returns the units of other choices than this one, sorted, without those that the choice itself needs.
+    """Returns the units of other choices than this one, sockets first, without those that the choice itself needs.
 
     Args:
         services: The catalogue's services, as `services.yml` says them.
@@ -17,9 +17,10 @@ def former_units(services: Services, variable: str, chosen: str | None) -> list[
         chosen: Its value here.
     """
     needed = {unit for service in _choices(services, variable, chosen) for unit in _units(service)}
-    return sorted(
-        {unit for service in _others(services, variable, chosen) for unit in _units(service)} - needed
-    )
+    left = {unit for service in _others(services, variable, chosen) for unit in _units(service)} - needed
+    # A service whose socket still listens would be started again by the next caller; most have none.
+    sockets = {f"{unit.removesuffix('.service')}.socket" for unit in left if unit.endswith(".service")}
+    return sorted(sockets) + sorted(left)
 
 
 def former_containers(services: Services, variable: str, chosen: str | None) -> list[str]:
