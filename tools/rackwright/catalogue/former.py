@@ -9,7 +9,7 @@ Services = Mapping[str, Mapping[str, Any]]
 
 
 def former_units(services: Services, variable: str, chosen: str | None) -> list[str]:
-    """Returns the units of other choices than this one, sockets first, without those that the choice itself needs.
+    """Returns the units of other choices than this one, sockets first; none that the choice itself needs.
 
     Args:
         services: The catalogue's services, as `services.yml` says them.
