@@ -20,7 +20,8 @@ PACKAGES := python3 python3-venv docker.io mmdebstrap openssh-client iproute2 \
             git ca-certificates debian-archive-keyring gpg gpg-agent gpgv iptables nftables openssl postgresql redis-server pgbackrest restic
 # From Debian 13 on the client of Docker and the checker of rules are packages of their own.
 PACKAGES += $(shell . /etc/os-release; [ "$${VERSION_ID%%.*}" -ge 13 ] 2>/dev/null && echo docker-cli promtool || echo prometheus)
-PACKAGES += prometheus-alertmanager
+# The alerts' and the profiles' own checkers.
+PACKAGES += prometheus-alertmanager apparmor
 
 .PHONY: browser test-page help packages venv demo lab-down test lint ruff mypy yaml ansible-lint unit test-app test-lab molecule bench lock docs clean
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.rackwright import apparmor
 
 DOCUMENTATION = r"""
 module: host_audit
@@ -34,6 +35,11 @@ options:
   tls_targets: {description: "C(name:port) for testssl.sh.", type: list, elements: str, default: []}
   lynis_skips: {description: Tests that Lynis leaves out., type: list, elements: str, default: []}
   tls_address: {description: The address that the names stand for., type: str, default: ""}
+  profiles:
+    description: AppArmor profiles that services are to run under, as the module C(confinement) takes them.
+    type: list
+    elements: dict
+    default: []
   files: {description: Files whose text is wanted., type: list, elements: path, default: []}
 attributes:
   check_mode: {support: full}
@@ -83,6 +89,12 @@ auditd:
   description: State of the recorder; C(container) where the machine under it records.
   returned: always
   type: str
+apparmor:
+  description: >-
+    Why there can be no profiles (C(lacking)), O(profiles) again (C(wanted)), what each of their units runs
+    under (C(units)), and each container (C(containers)).
+  returned: always
+  type: dict
 tls:
   description: Findings of testssl.sh by target; null when it is not installed.
   returned: always
@@ -255,6 +267,7 @@ def main() -> None:
             "tls_targets": text,
             "lynis_skips": text,
             "tls_address": {"type": "str", "default": ""},
+            "profiles": {"type": "list", "elements": "dict", "default": []},
             "files": {"type": "list", "elements": "path", "default": []},
         },
         supports_check_mode=True,
@@ -274,6 +287,7 @@ def main() -> None:
         sshd=looker.sshd(),
         containers=looker.containers(),
         auditd=looker.auditd(),
+        apparmor=apparmor.report(given["profiles"]),
         tls=looker.tls(given["tls_targets"], given["tls_address"]),
         files=texts,
     )

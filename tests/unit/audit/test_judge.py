@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from rackwright.audit.confinement import judge_confinement
 from rackwright.audit.judge import judge_gixy, judge_host, judge_tls
 from rackwright.audit.model import Audit, Item, both, controls, data
 from rackwright.audit.report import as_dict, as_html, as_markdown, words_of
@@ -25,6 +26,7 @@ GOOD: dict[str, Any] = {
     "containers": [{"name": "a", "image": "a@sha256:1"}],
     "auditd": "active",
     "tls": {},
+    "apparmor": {"lacking": "", "units": [], "containers": []},
 }
 
 
@@ -55,6 +57,51 @@ def test_a_good_host_passes() -> None:
 )
 def test_each_weakness_fails_its_check(change: dict[str, Any], check: str) -> None:
     assert failed(change) == {check}
+
+
+REDIS = {
+    "service": "redis",
+    "profile": "rackwright.redis",
+    "units": ["redis-server.service"],
+    "mode": "enforce",
+}
+
+
+def confinement(profile: str, mode: str, wanted: str = "enforce", lacking: str = "") -> list[str]:
+    """Return how a host is judged whose Redis runs under a profile."""
+    unit = {"unit": "redis-server.service", "profile": profile, "mode": mode}
+    seen = {"lacking": lacking, "units": [] if lacking else [unit], "containers": []}
+    return [item.status for item in judge_confinement("data1", seen, [REDIS | {"mode": wanted}])]
+
+
+def test_a_profile_counts_as_the_kernel_has_it() -> None:
+    assert confinement("rackwright.redis", "enforce") == ["pass"]
+    assert confinement("unconfined", "") == ["fail"]
+    assert confinement("rackwright.redis", "complain") == ["fail"], "the site wants it enforced"
+    assert confinement("rackwright.redis", "complain", wanted="complain") == ["warn"]
+    assert confinement("rackwright.redis", "enforce", wanted="complain") == ["pass"]
+
+
+def test_a_kernel_without_apparmor_is_told_as_such() -> None:
+    assert confinement("", "", lacking="its kernel has no AppArmor") == ["warn"]
+    seen = {"lacking": "its kernel has no AppArmor", "units": [], "containers": []}
+    (item,) = judge_confinement("data1", seen, [])
+    assert (item.status, item.detail["zh"]) == ("none", "无法实施：内核不含 AppArmor")
+
+
+def test_containers_keep_docker_s_own() -> None:
+    shown = [{"name": "a", "profile": "docker-default"}, {"name": "b", "profile": "unconfined"}]
+    found = judge_confinement("app1", {"lacking": "", "units": [], "containers": shown}, [])
+    assert [(item.detail["en"], item.status) for item in found][1:] == [
+        ("a: docker-default", "pass"),
+        ("b: unconfined", "fail"),
+    ]
+
+
+def test_exceptions_of_both_kinds_are_told_with_their_reasons() -> None:
+    given = [{"rule": "tmp-options", "reason": "x"}, {"service": "redis", "mode": "complain", "reason": "y"}]
+    found = [item for item in judge_host("edge1", GOOD, {443}, given) if item.check == "exceptions"]
+    assert [item.detail["en"] for item in found] == ["tmp-options: x", "AppArmor redis: complain: y"]
 
 
 def test_what_the_sites_own_authority_explains_is_told_and_passes_with_no_other() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from rackwright.host_metrics import containers, host, main, services
+from rackwright.host_metrics import apparmor, containers, host, main, services
 from rackwright.host_metrics.access_log import AccessLog
 from rackwright.host_metrics.commands import UnavailableError
 from rackwright.host_metrics.exposition import Family, Histogram, rendered, write
@@ -174,12 +174,75 @@ def test_a_file_is_whole_or_old(tmp_path: Path) -> None:
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.prom"]
 
 
+AVC = 'type=AVC audit(1:7): apparmor="%s" operation="open" profile="rackwright.redis" name="%s" comm="r"\n'
+
+
+@pytest.fixture
+def confined(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> apparmor.AppArmor:
+    """Redis, process 7, on a host whose recorder writes a file of the test."""
+    monkeypatch.setattr(apparmor, "RECORDER", tmp_path / "audit.log")
+    monkeypatch.setattr(apparmor, "PROCESSES", tmp_path)
+    monkeypatch.setattr(apparmor, "run", lambda *_, **__: "MainPID=7\n")
+    (tmp_path / "audit.log").write_text(AVC % ("DENIED", "/etc/shadow"))
+    (tmp_path / "7/attr").mkdir(parents=True)
+    (tmp_path / "7/attr/current").write_text("rackwright.redis (enforce)\n")
+    entry = {"service": "redis", "profile": "rackwright.redis", "units": ["redis-server.service"]}
+    return apparmor.AppArmor([entry | {"mode": "enforce"}])
+
+
+DENIED = ("rackwright_apparmor_denials_total", (("profile", "rackwright.redis"), ("verdict", "denied")))
+ALLOWED = ("rackwright_apparmor_denials_total", (("profile", "rackwright.redis"), ("verdict", "allowed")))
+UNDER = ("rackwright_apparmor_confined", (("name", "redis-server.service"), ("service", "redis")))
+
+
+def test_denials_are_counted_and_told(
+    confined: apparmor.AppArmor, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert samples(confined.read()) == {DENIED: 0, UNDER: 1}, "what was there before was denied before"
+    with (tmp_path / "audit.log").open("a") as file:
+        file.write(
+            "type=CWD msg=audit(1.1:8)\n" + (AVC % ("DENIED", "/etc/shadow")) * 30 + AVC % ("ALLOWED", "/a")
+        )
+    assert samples(confined.read()) == {DENIED: 30, ALLOWED: 1, UNDER: 1}
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "apparmor denied: operation=open profile=rackwright.redis name=/etc/shadow comm=r"
+    assert len(lines) == apparmor.MOST_LINES, "what is told is bounded"
+    (tmp_path / "audit.log").rename(tmp_path / "audit.log.1")
+    (tmp_path / "audit.log").write_text(AVC % ("DENIED", "/etc/passwd"))
+    assert samples(confined.read())[DENIED] == 31
+
+
+def test_a_unit_outside_of_its_profile_is_seen(confined: apparmor.AppArmor, tmp_path: Path) -> None:
+    for label in ("unconfined", "rackwright.redis (complain)"):
+        (tmp_path / "7/attr/current").write_text(f"{label}\n")
+        assert samples(confined.read())[UNDER] == 0
+
+
+def test_without_a_recorder_the_kernel_s_journal_tells(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[list[str]] = []
+
+    def answer(command: list[str], **_: object) -> str:
+        asked.append(list(command))
+        return f"{AVC % ('DENIED', '/a')}-- cursor: s={len(asked)}\n" if command[0] == "journalctl" else ""
+
+    monkeypatch.setattr(apparmor, "RECORDER", tmp_path / "none")
+    monkeypatch.setattr(apparmor, "run", answer)
+    told = apparmor.AppArmor([])
+    assert samples(told.read()) == {DENIED: 1}
+    assert asked[-1][-1] == "--after-cursor=s=1"
+    assert samples(told.read()) == {DENIED: 2}
+    assert asked[-1][-1] == "--after-cursor=s=2"
+
+
 def test_there_are_as_many_collectors_as_there_is_to_ask(tmp_path: Path) -> None:
     settings: dict[str, Any] = {
         "services": [],
         "access_logs": [{"name": "edge", "path": str(tmp_path / "access.log")}],
         "audit_command": ["/bin/true"],
         "gpus": 2,
+        "confined": [],
         "logstash": {"address": "10.0.40.11", "port": 9600},
         "ollama": {"address": "10.0.20.12", "port": 11434},
     }

@@ -6,6 +6,7 @@ import ipaddress
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from rackwright.audit.confinement import judge_confinement
 from rackwright.audit.model import Item, Status, both, data
 
 Seen = Mapping[str, Any]
@@ -18,7 +19,11 @@ _OWN = frozenset({"systemd-resolve", "chronyd", "dhclient", "systemd-network"})
 
 
 def judge_host(
-    host: str, seen: Seen, declared: set[int], exceptions: Sequence[Mapping[str, str]]
+    host: str,
+    seen: Seen,
+    declared: set[int],
+    exceptions: Sequence[Mapping[str, str]],
+    profiles: Sequence[Mapping[str, Any]] = (),
 ) -> Iterator[Item]:
     """Yield everything that is found on a host.
 
@@ -26,7 +31,8 @@ def judge_host(
         host: Its name.
         seen: What the module host_audit returned.
         declared: Ports that the catalogue has listen there.
-        exceptions: Its `hardening_exceptions`.
+        exceptions: Its `hardening_exceptions` and `hardening_apparmor_exceptions`.
+        profiles: The AppArmor profiles that the site wants there, as `rackwright.confinement` tells them.
     """
     yield from _listeners(host, seen, declared)
     yield from _units(host, seen)
@@ -36,8 +42,10 @@ def judge_host(
     yield from _certificates(host, seen)
     yield from _containers(host, seen)
     yield from _recorder(host, seen)
+    yield from judge_confinement(host, seen["apparmor"], profiles)
     for entry in exceptions:
-        text = f"{entry.get('rule')}: {entry.get('reason')}"
+        subject = entry.get("rule") or f"AppArmor {entry.get('service')}: {entry.get('mode')}"
+        text = f"{subject}: {entry.get('reason')}"
         yield Item("exceptions", host, "warn", both(text, text))
 
 

@@ -65,8 +65,13 @@ def _items(inventory: Inventory, seen: Mapping[str, Mapping[str, Any]]) -> Itera
         declared = {
             port.port for service in site.services_of(host).values() for port in service.ports.values()
         }
-        exceptions = inventory.hosts[host].variables.get("hardening_exceptions") or []
-        yield from judge_host(host, answer, declared, exceptions)
+        variables = inventory.hosts[host].variables
+        exceptions = [
+            entry
+            for name in ("hardening_exceptions", "hardening_apparmor_exceptions")
+            for entry in variables.get(name) or []
+        ]
+        yield from judge_host(host, answer, declared, exceptions, answer["apparmor"]["wanted"])
         if host in site.groups.get("edge", ()):
             yield from judge_tls(host, answer, own_authority=tls.get("mode", "internal_ca") == "internal_ca")
             yield from judge_gixy(host, gixy(_configuration(answer["files"])))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rackwright.host_metrics import containers, gpu, host, logstash, ollama, services
+from rackwright.host_metrics import apparmor, containers, gpu, host, logstash, ollama, services
 from rackwright.host_metrics.access_log import AccessLog
 from rackwright.host_metrics.commands import DOCKER, UnavailableError
 from rackwright.host_metrics.exposition import Family, Histogram, rendered, write
@@ -45,6 +45,8 @@ def collectors(settings: dict[str, Any]) -> list[Collector]:
         found.append(Collector("logstash", OFTEN, lambda: logstash.logstash(**settings["logstash"])))
     if settings["ollama"]:
         found.append(Collector("ollama", OFTEN, lambda: ollama.ollama(**settings["ollama"])))
+    if settings["confined"] and apparmor.possible():
+        found.append(Collector("apparmor", OFTEN, apparmor.AppArmor(settings["confined"]).read))
     for log in settings["access_logs"]:
         follower = AccessLog(str(log["name"]), Path(log["path"]))
         found.append(Collector(f"access_{log['name']}", OFTEN, follower.read))
