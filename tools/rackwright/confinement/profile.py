@@ -24,6 +24,7 @@ _EVERYBODY = """\
   @{PROC}/sys/{kernel,net,vm,fs}/** r,
   owner @{PROC}/@{pid}/{cgroup,cmdline,comm,limits,maps,mountinfo,mounts} r,
   owner @{PROC}/@{pid}/{smaps,smaps_rollup,stat,statm,status} r,
+  @{PROC}/@{pid}/net/{dev,if_inet6,netstat,snmp,snmp6,sockstat} r,
   owner @{PROC}/@{pid}/{fd,task}/{,**} r,
   @{sys}/devices/system/{clocksource,cpu,node}/{,**} r,
   @{sys}/fs/cgroup/{,**} r,
