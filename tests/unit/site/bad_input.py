@@ -201,6 +201,15 @@ BAD: dict[str, Bad] = {
         [("edge_trusted_proxies.0", "0.0.0.0/0", "claim any address", "docs/variables.md", "")],
         [add('edge_trusted_proxies: ["0.0.0.0/0"]')],
     ),
+    # What runs under AppArmor profiles
+    "profiles in a mode that is none": Bad(
+        [("hardening_apparmor", "loud", "must be one of", "", "")],
+        [add("hardening_apparmor: loud")],
+    ),
+    "exception for a service without a profile": Bad(
+        [("hardening_apparmor_exceptions", "redsi", "names 'redsi'", "redis", "")],
+        [add("hardening_apparmor_exceptions: [{service: redsi, mode: complain, reason: r}]")],
+    ),
     # How users sign in
     "identity provider without TLS": Bad(
         [

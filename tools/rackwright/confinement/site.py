@@ -118,7 +118,7 @@ def problems(
     for entry in exceptions:
         where = f"hardening_apparmor_exceptions names {entry.get('service')!r}"
         if entry.get("service") not in known:
-            found.append(f"{where}: there is no profile for it; write one of {', '.join(known)}")
+            found.append(f"{where}: there is no profile for it, write one of {', '.join(known)}")
         if entry.get("mode") not in MODES:
             found.append(f"{where} with the mode {entry.get('mode')!r}: write one of {', '.join(MODES)}")
         if not str(entry.get("reason") or "").strip():

@@ -20,6 +20,7 @@ from rackwright.site.access_checks import (
     open_findings,
 )
 from rackwright.site.choice_checks import choice_findings
+from rackwright.site.confinement_checks import confinement_findings
 from rackwright.site.dashboard_checks import dashboard_findings
 from rackwright.site.dify_checks import dify_findings
 from rackwright.site.edge_checks import edge_findings
@@ -119,6 +120,7 @@ def _findings(inventory: Inventory, draft: bool) -> Iterator[Finding]:
             *edge_findings(inventory, catalogue, values.get, typed),
             *_alerts(inventory, catalogue, values),
             *sign_in_findings(values.get, typed),
+            *confinement_findings(values.get, typed),
         )
     yield from (*host_name_findings(inventory), *dashboard_findings(inventory, values.get))
     secrets = values.get("secrets")
