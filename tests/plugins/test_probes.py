@@ -8,6 +8,7 @@ import ipaddress
 import json
 import socket
 import ssl
+import struct
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
-from ansible.module_utils.rackwright import probe_kinds
+from ansible.module_utils.rackwright import probe_kinds, probe_stores
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -295,7 +296,8 @@ def programs(monkeypatch: pytest.MonkeyPatch, **answers: str | Exception) -> lis
             raise answer
         return answer
 
-    monkeypatch.setattr(probe_kinds, "run", run)
+    for module in (probe_kinds, probe_stores):
+        monkeypatch.setattr(module, "run", run)
     return calls
 
 
@@ -312,6 +314,40 @@ def test_postgresql_must_speak_tls_and_sql(
     programs(monkeypatch, pg_isready="", runuser=probe_kinds.ProbeError("psql: the system is starting up"))
     with conversation(postgresql(certificate)) as port:
         assert "starting up" in ask(check("postgresql", port))["detail"]
+
+
+def mariadb(certificate: Path, able: int = 0x800) -> Callable[[socket.socket], None]:
+    """MariaDB until it would ask for a name, as far as a probe meets it."""
+
+    def talk(plain: socket.socket) -> None:
+        greeting = b"\x0a11.8.3-MariaDB\0" + bytes(13) + struct.pack("<H", able | 0x8200) + bytes(20)
+        plain.sendall(struct.pack("<I", len(greeting)) + greeting)
+        if able:
+            asked = plain.recv(36)
+            assert asked[:4] == b"\x20\0\0\x01"
+            assert struct.unpack_from("<I", asked, 4)[0] & 0x800
+            with server_side(certificate).wrap_socket(plain, server_side=True) as connection:
+                connection.recv(1)
+
+    return talk
+
+
+def test_mariadb_must_speak_tls_and_sql(
+    ask: Ask, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = programs(monkeypatch, mariadb="1\n")
+    with conversation(mariadb(certificate)) as port:
+        entry = ask(check("mariadb", port))
+    assert (entry["ok"], entry["detail"], entry["certificate_days"]) == (True, "answers SQL", DAYS)
+    assert calls == [["mariadb", "--no-defaults", "--user=root", "-NBe", "select 1"]]
+    with conversation(mariadb(certificate, 0)) as port:
+        assert ask(check("mariadb", port))["detail"] == "it refuses TLS"
+    refusal = b"\xff\x6a\x04Host is not allowed to connect"
+    with conversation(lambda plain: plain.sendall(struct.pack("<I", len(refusal)) + refusal)) as port:
+        assert "is not allowed to connect" in ask(check("mariadb", port))["detail"]
+    programs(monkeypatch, mariadb=probe_kinds.ProbeError("mariadb: Can't connect to local server"))
+    with conversation(mariadb(certificate)) as port:
+        assert "Can't connect" in ask(check("mariadb", port))["detail"]
 
 
 def unit(active: str, sub: str, load: str = "loaded") -> str:

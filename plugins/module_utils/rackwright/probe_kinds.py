@@ -8,84 +8,29 @@ from __future__ import annotations
 
 import http.client
 import json
-import shutil
-import socket
-import ssl
-import struct
-import subprocess
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from ansible.module_utils.rackwright.probe_base import (
+    Answer,
+    Context,
+    ProbeError,
+    certificate_days,
+    connect,
+    run,
+    secure,
+)
+from ansible.module_utils.rackwright.probe_stores import ask_mariadb, ask_postgresql, ask_redis
+
+__all__ = ["KINDS", "Answer", "Context", "ProbeError", "ask_container", "unit_state"]
 
 # A page that proves health is short; more is not read.
 BODY_LIMIT = 1 << 20
 # A model may have to be loaded first, or to finish what it is asked by others.
 TOKEN_SECONDS = 60
-SSL_REQUEST = 80877103
-SECONDS_PER_DAY = 86400
 # What jobs leave behind (docs/backup.md).
 JOBS = Path("/var/lib/rackwright/jobs")
-
-
-class ProbeError(Exception):
-    """A service that does not answer as it must; the text says what it did."""
-
-
-@dataclass(frozen=True)
-class Context:
-    """What all checks of one call share: the authority's file, a time limit in seconds, accounts and keys.
-
-    `edge_certificate` is the file with the certificate that the edge serves when it is not the authority's.
-    """
-
-    ca_path: str
-    timeout: float
-    redis_username: str = ""
-    redis_password: str = ""
-    model_key: str = ""
-    edge_certificate: str = ""
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a service said, and how many days its certificate is still valid."""
-
-    detail: str
-    certificate_days: int | None = None
-
-
-def connect(check: dict[str, Any], context: Context) -> socket.socket:
-    """A TCP connection to the check's address."""
-    connection = socket.create_connection((check["address"], check["port"]), context.timeout)
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return connection
-
-
-def secure(connection: socket.socket, check: dict[str, Any], context: Context) -> ssl.SSLSocket:
-    """The connection in TLS, verified against the site's authority and the name or address asked for."""
-    if not Path(context.ca_path).is_file():
-        connection.close()
-        raise ProbeError(f"{context.ca_path} is missing: nothing to verify the certificate with")
-    trust = ssl.create_default_context(cafile=context.ca_path)
-    if shown := check.get("client_certificate"):
-        directory = Path(context.ca_path).parent / shown
-        trust.load_cert_chain(directory / "cert.pem", directory / "key.pem")
-    # Who signed it need not be known here: the edge must serve the very certificate that it was given, for
-    # the name asked for, and in time.
-    if check.get("host") and context.edge_certificate and Path(context.edge_certificate).is_file():
-        trust.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-        trust.load_verify_locations(cafile=context.edge_certificate)
-    return trust.wrap_socket(connection, server_hostname=check.get("host") or check["address"])
-
-
-def certificate_days(connection: ssl.SSLSocket) -> int | None:
-    """Whole days until the peer's certificate ends."""
-    certificate = connection.getpeercert()
-    if not certificate:
-        return None
-    ends = ssl.cert_time_to_seconds(str(certificate["notAfter"]))
-    return int((ends - time.time()) // SECONDS_PER_DAY)
 
 
 def ask_tcp(check: dict[str, Any], context: Context) -> Answer:
@@ -152,50 +97,6 @@ def ask_token(check: dict[str, Any], context: Context) -> str:
     return f"{check['model']} makes a token"
 
 
-def ask_postgresql(check: dict[str, Any], context: Context) -> Answer:
-    """The server's certificate is good where others come in, and it answers SQL."""
-    connection = connect(check, context)
-    with connection:
-        connection.sendall(struct.pack("!II", 8, SSL_REQUEST))
-        if connection.recv(1) != b"S":
-            raise ProbeError("it refuses TLS")
-        with secure(connection, check, context) as tls:
-            days = certificate_days(tls)
-    run(["pg_isready", "-q", "-h", check["address"], "-p", str(check["port"])], context)
-    # By the local socket: no password is needed, so none is at hand to leak.
-    command = ["runuser", "-u", "postgres", "--", "psql", "-p", str(check["port"]), "-XtAc", "select 1"]
-    answer = run(command, context).strip()
-    if answer != "1":
-        raise ProbeError(f"select 1 answers {answer!r}")
-    return Answer("answers SQL", days)
-
-
-def ask_redis(check: dict[str, Any], context: Context) -> Answer:
-    """It answers PING in TLS; with an account, after authentication."""
-    with connect(check, context) as plain, secure(plain, check, context) as tls:
-        days = certificate_days(tls)
-        with tls.makefile("rb") as answers:
-            if context.redis_password:
-                account = [context.redis_username] if context.redis_username else []
-                tls.sendall(resp("AUTH", *account, context.redis_password))
-                greeting = answers.readline().decode("utf-8", "replace").strip()
-                if greeting != "+OK":
-                    raise ProbeError(f"it refuses the account: {greeting}")
-            tls.sendall(resp("PING"))
-            answer = answers.readline().decode("utf-8", "replace").strip()
-    if answer == "+PONG":
-        return Answer("answers PING", days)
-    if answer.startswith("-NOAUTH") and not context.redis_password:
-        return Answer("answers, and asks for an account", days)
-    raise ProbeError(f"PING answers {answer!r}")
-
-
-def resp(*words: str) -> bytes:
-    """A command in Redis' protocol."""
-    parts = [word.encode() for word in words]
-    return b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%s\r\n" % (len(part), part) for part in parts)
-
-
 def ask_container(check: dict[str, Any], context: Context) -> Answer:
     """Docker says that it runs and, where it has a health check, that it is healthy."""
     name = check["container"]
@@ -247,39 +148,12 @@ def unit_state(unit: str, context: Context) -> str:
     return f"{values.get('ActiveState')} ({values.get('SubState')})"
 
 
-def run(command: list[str], context: Context) -> str:
-    """A program's output.
-
-    Raises:
-        ProbeError: it is missing, fails or takes too long.
-    """
-    program = shutil.which(command[0], path="/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin")
-    if program is None:
-        raise ProbeError(f"{command[0]} is not installed")
-    try:
-        done = subprocess.run(
-            [program, *command[1:]],
-            capture_output=True,
-            text=True,
-            timeout=context.timeout,
-            check=False,
-            stdin=subprocess.DEVNULL,
-            # Not the caller's directory: another user may not read it.
-            cwd="/",
-        )
-    except subprocess.TimeoutExpired as error:
-        raise ProbeError(f"{command[0]} does not end within {context.timeout:g} s") from error
-    if done.returncode:
-        words = (done.stderr or done.stdout).strip() or f"exit code {done.returncode}"
-        raise ProbeError(f"{command[0]}: {words}")
-    return done.stdout
-
-
 KINDS = {
     "tcp": ask_tcp,
     "http": ask_http,
     "https": ask_http,
     "postgresql": ask_postgresql,
+    "mariadb": ask_mariadb,
     "redis": ask_redis,
     "container": ask_container,
     "jobs": ask_jobs,

@@ -23,7 +23,7 @@ _SUBJECTS = {
     "inference": "Models and containers",
     "logs": "Logs",
     "site": "Every service, and the watch itself",
-    "stores": "PostgreSQL and Redis",
+    "stores": "PostgreSQL, MariaDB and Redis",
 }
 
 

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from rackwright.backup.kinds import KINDS
-from rackwright.catalogue.model import QdrantState, RedisState, Service, VectorsState
+from rackwright.catalogue.model import MariadbState, QdrantState, RedisState, Service, VectorsState
 from rackwright.catalogue.nothing import Nothing
 from rackwright.catalogue.site import BACKED_UP, BACKUP, Site
 
@@ -46,7 +46,7 @@ def backup_plan(site: Site, host: str) -> dict[str, Any]:
 def _store(site: Site, host: str, service: Service) -> dict[str, Any]:
     state = service.state
     store: dict[str, Any] = asdict(state)
-    if isinstance(state, RedisState):
+    if isinstance(state, MariadbState | RedisState):
         store["unit"] = service.unit
     if isinstance(state, QdrantState | VectorsState):
         port = service.ports[state.port]

@@ -95,6 +95,15 @@ class RedisState:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MariadbState:
+    """The data directory of MariaDB, which is copied while the server runs."""
+
+    __pydantic_config__: ClassVar = STRICT
+    kind: Literal["mariadb"]
+    directory: Path
+
+
+@dataclass(frozen=True, kw_only=True)
 class FilesState:
     """Files and directories that are copied while the unit stands still.
 
@@ -179,7 +188,8 @@ AnyCertificate = Annotated[
     Annotated[SharedCertificate, Tag("~of")] | Annotated[Certificate, Tag("~data")], NoneOr
 ]
 StateKinds = Annotated[
-    PostgresqlState | RedisState | FilesState | QdrantState | VectorsState, Field(discriminator="kind")
+    PostgresqlState | MariadbState | RedisState | FilesState | QdrantState | VectorsState,
+    Field(discriminator="kind"),
 ]
 StateOrNone = Annotated[Annotated[Nothing, Tag("~none")] | Annotated[StateKinds, Tag("~data")], NoneOr]
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 
 from rackwright.catalogue.health import ContainerHealth, HttpHealth, JobsHealth, UnitHealth
-from rackwright.catalogue.model import FilesState, Metrics, PostgresqlState, QdrantState, RedisState, Service
+from rackwright.catalogue.model import (
+    FilesState,
+    MariadbState,
+    Metrics,
+    PostgresqlState,
+    QdrantState,
+    RedisState,
+    Service,
+)
 from rackwright.catalogue.site import Site
 
 
@@ -70,7 +78,7 @@ def _state(service: Service) -> str:
     match service.state:
         case PostgresqlState(databases=databases):
             return f"databases {', '.join(databases)}"
-        case RedisState(directory=directory):
+        case MariadbState(directory=directory) | RedisState(directory=directory):
             return directory
         case FilesState(paths=paths):
             return ", ".join(paths)

@@ -18,6 +18,7 @@ PLACES: Mapping[str, str] = {
     "model_route": "app",
     "postgresql": "data",
     "redis": "data",
+    "mariadb": "data",
     "vector_store": "data",
     "object_store": "data",
     "monitoring": "ops",
@@ -31,7 +32,7 @@ PLACES: Mapping[str, str] = {
 }
 # On hosts whose answer names them, and on no others.
 BY_WISH = frozenset(
-    {"vector_store", "object_store", "grafana", "mirror", "log_store", "logstash", "kibana", "dify"}
+    {"mariadb", "vector_store", "object_store", "grafana", "mirror", "log_store", "logstash", "kibana", "dify"}
 )
 # What the hosts of a group are for, in the site's own files.
 PURPOSES: Mapping[str, str] = {
@@ -42,6 +43,7 @@ PURPOSES: Mapping[str, str] = {
     "model_route": "One address with the OpenAI API before all model servers",
     "postgresql": "PostgreSQL",
     "redis": "Redis",
+    "mariadb": "MariaDB, for programs of your own (docs/stores/mariadb.md)",
     "vector_store": "The store of the vectors, where that is not PostgreSQL",
     "object_store": "Buckets of files, served as S3 (docs/stores/objects.md)",
     "monitoring": "May ask every host for its metrics",

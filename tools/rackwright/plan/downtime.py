@@ -13,6 +13,7 @@ from rackwright.plan.model import INTERRUPTING, Downtime, HostPlan, Item
 # Rules of thumb in seconds, till a service answers again; docs/plan.md says why. By role.
 DEFAULT_SECONDS: Mapping[str, float] = {
     "postgresql": 5.0,
+    "mariadb": 5.0,
     "redis": 3.0,
     "nginx": 1.0,
     "haproxy": 1.0,

@@ -28,6 +28,7 @@ class DiskNeed:
 
 DISK_NEEDS: Mapping[str, DiskNeed] = {
     "postgresql": DiskNeed(6, 4),
+    "mariadb": DiskNeed(6, 2),
     "redis": DiskNeed(1, 1),
     "app": DiskNeed(1, 1),
     "nginx": DiskNeed(1, 1),

@@ -17,6 +17,7 @@ from rackwright.sizing.haproxy import size_haproxy
 from rackwright.sizing.kibana import size_kibana
 from rackwright.sizing.log_server import size_log_server
 from rackwright.sizing.logstash import size_logstash
+from rackwright.sizing.mariadb import size_mariadb
 from rackwright.sizing.milvus import size_milvus
 from rackwright.sizing.nginx import size_nginx
 from rackwright.sizing.postgresql import PostgresqlSettings, size_postgresql
@@ -70,6 +71,7 @@ SIZERS: Mapping[str, Sizer] = {
     "localai": size_localai,
     "log_server": size_log_server,
     "logstash": size_logstash,
+    "mariadb": size_mariadb,
     "milvus": size_milvus,
     "nginx": size_nginx,
     "ollama": size_ollama,

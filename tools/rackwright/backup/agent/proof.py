@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from rackwright.backup.agent import contents, lineage, redis, restic, wal
+from rackwright.backup.agent import contents, lineage, mariadb, redis, restic, wal
 from rackwright.backup.agent.jobs import HOUR, recorded
 from rackwright.backup.agent.plan import marks
 from rackwright.backup.agent.sessions import Session
@@ -204,6 +204,8 @@ def _proved(repository: Repository, store: Store, snapshot: str) -> str:
         manifest = restic.feed(repository, snapshot, store.name, ["/usr/local/sbin/rackwright-unpack", held])
         if store.kind == "redis":
             return f"{_redis_keys(Path(held), manifest['keys'])} keys are what they were"
+        if store.kind == "mariadb":
+            return f"{mariadb.compared(Path(held) / mariadb.DATA, manifest)} rows are what they were"
         return f"{len(manifest['files'])} files are what they were"
 
 

@@ -21,6 +21,7 @@ from rackwright.backup.agent import (
     hold,
     identity,
     kill,
+    mariadb,
     postgres,
     qdrant,
     redis,
@@ -30,12 +31,19 @@ from rackwright.backup.agent.sender import HELD
 from rackwright.backup.agent.shell import Failed, as_user, in_words
 
 SETTINGS = Path("/etc/rackwright/backup/store.json")
-SENDERS = {"redis": redis.send, "files": files.send, "qdrant": qdrant.send, "vectors": vectors.send}
+SENDERS = {
+    "redis": redis.send,
+    "files": files.send,
+    "qdrant": qdrant.send,
+    "vectors": vectors.send,
+    "mariadb": mariadb.send,
+}
 RECEIVERS = {
     "redis": redis.receive,
     "files": files.receive,
     "qdrant": qdrant.receive,
     "vectors": vectors.receive,
+    "mariadb": mariadb.receive,
 }
 LONGEST_PAUSE = 300.0
 SEGMENT = re.compile(r"^[0-9A-F]{24}$")

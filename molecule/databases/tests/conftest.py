@@ -1,0 +1,83 @@
+"""The scenario's machines, MariaDB as root of its host and as a program elsewhere, and the command line."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from machines import PROJECT, SOURCES, Machines
+
+from rackwright.site.inventory import load_inventory
+
+Cli = Callable[..., subprocess.CompletedProcess[str]]
+Root = Callable[..., str]
+Client = Callable[..., str]
+CA = "/etc/rackwright/tls/ca.pem"
+
+
+@pytest.fixture(scope="session")
+def machines() -> Machines:
+    """All machines of the scenario."""
+    return Machines()
+
+
+@pytest.fixture(scope="session")
+def variables() -> dict[str, Any]:
+    """The variables of data1, secrets included."""
+    return dict(load_inventory(SOURCES).hosts["data1"].variables)
+
+
+@pytest.fixture(scope="session")
+def root(machines: Machines) -> Root:
+    """Runs SQL on a host as its root."""
+
+    def asked(sql: str, host: str = "data1") -> str:
+        return machines.inside(host, "mariadb -NB", data=sql)
+
+    return asked
+
+
+@pytest.fixture(scope="session")
+def client(machines: Machines, variables: dict[str, Any]) -> Client:
+    """Runs SQL as a program of app1 does; returns what was said, refusals included."""
+    machines.inside("app1", "command -v mariadb || apt-get install -y -qq mariadb-client-core >/dev/null")
+
+    def asked(sql: str, *options: str, user: str = "app", password: str = "", host: str = "data1") -> str:
+        told = {"user": user, "password": password or variables["vault_mariadb_app_password"]}
+        file = "[client]\n" + "".join(f"{name} = {value}\n" for name, value in told.items())
+        machines.inside("app1", "umask 077; cat > /root/client.cnf", data=file)
+        words = ["mariadb", "--defaults-file=/root/client.cnf", f"--host={machines.addresses[host]}", "-NB"]
+        words += options or (f"--ssl-ca={CA}", "--ssl-verify-server-cert")
+        return machines.inside("app1", f"{shlex.join(words)} 2>&1", check=False, data=sql)
+
+    return asked
+
+
+@pytest.fixture(scope="session")
+def keeper(machines: Machines) -> Callable[..., Any]:
+    """Asks the backup host's own program; returns its answer, a refusal included."""
+
+    def asked(*words: str) -> Any:  # noqa: ANN401
+        out = machines.inside("ops1", f"rackwright-backup {' '.join(words)}", check=False)
+        return json.loads(out.splitlines()[-1])
+
+    return asked
+
+
+@pytest.fixture(scope="session")
+def cli() -> Cli:
+    """Runs a command of the CLI, as an operator does."""
+
+    def ran(*words: str) -> subprocess.CompletedProcess[str]:
+        sources = [part for source in SOURCES for part in ("-i", str(source))]
+        program = str(Path(sys.executable).with_name("rackwright"))
+        command = [program, words[0], *sources, *words[1:]]
+        return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=600)
+
+    return ran
