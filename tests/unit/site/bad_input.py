@@ -330,6 +330,10 @@ BAD: dict[str, Bad] = {
         [("groups.object_store", "data1, ops1", "runs on one host", "leave one host in", "object_store")],
         [(HOSTS, MONITORS, f"{MONITORS}\n    object_store: {{hosts: {{data1: {{}}, ops1: {{}}}}}}")],
     ),
+    "a Redis that leads and is none": Bad(
+        [("redis_primary", "app1", "it leads the hosts of the group redis, which are data1", "write one", "")],
+        [add("redis_primary: app1")],
+    ),
     "bucket with a capital": Bad(
         [("object_store_buckets.1", "Uploads", "3 to 63 small letters", "docs/variables.md", "")],
         [add("object_store_buckets: [papers, Uploads]")],

@@ -27,6 +27,15 @@ def test_more_memory_never_holds_less(memory_mb: int, more: int) -> None:
     assert size_redis(memory_mb + more, 1).parameters["maxmemory"].value >= small  # type: ignore[operator]
 
 
+@given(st.integers(min_value=70, max_value=1_048_576))
+def test_what_copies_may_miss_is_part_of_the_budget(memory_mb: int) -> None:
+    settings = size_redis(memory_mb, 1, copied=True)
+    data, backlog = (int(str(settings.parameters[name].value)) for name in ("maxmemory", "repl-backlog-size"))
+    assert data * 1.6 + 32 + 2 * backlog <= settings.worst_case_mb <= memory_mb
+    assert settings.values()["client-output-buffer-limit"] == f"replica {2 * backlog}mb {backlog}mb 60"
+    assert set(settings.parameters) > set(size_redis(memory_mb, 1).parameters)
+
+
 @pytest.mark.parametrize(("cpus", "threads"), [(1, "1"), (3, "1"), (4, "2"), (64, "8")])
 def test_io_threads(cpus: int, threads: str) -> None:
     assert size_redis(4096, cpus).values()["io-threads"] == threads

@@ -39,6 +39,7 @@ from rackwright.site.network_checks import (
 )
 from rackwright.site.paths import repository_root
 from rackwright.site.plain import Value
+from rackwright.site.redis_checks import redis_findings
 from rackwright.site.sign_in_checks import sign_in_findings
 from rackwright.site.source_checks import source_findings
 from rackwright.site.variables import SiteVariables, variable_names
@@ -134,7 +135,11 @@ def _findings(inventory: Inventory, draft: bool) -> Iterator[Finding]:
     choices: dict[str, str] = {}
     if catalogue is not None and not (tier or typed or values.findings):
         choices = _choices(inventory, catalogue)
-        selected += [*choice_findings(inventory, catalogue, choices), *dify_findings(inventory, choices)]
+        selected += [
+            *choice_findings(inventory, catalogue, choices),
+            *dify_findings(inventory, choices),
+            *redis_findings(inventory),
+        ]
     yield from selected
     if not (tier or typed):
         yield from _models(inventory, values)

@@ -19,6 +19,8 @@ BASE_MB = 32
 # Half of the data is written anew during a save, and a tenth is lost to fragmentation.
 COPY_AND_FRAGMENTATION = Fraction(6, 10)
 SMALLEST_DATA_MB = 16
+# What a copy may have missed and still catch up with; as much again may wait for it to be sent.
+SMALLEST_BACKLOG_MB = 4
 _IO_THREADS_FROM_CPUS = 4
 _OURS = "docs/sizing.md, Redis"
 
@@ -47,20 +49,23 @@ class RedisSettings:
         }
 
 
-def size_redis(memory_mb: int, cpus: int) -> RedisSettings:
+def size_redis(memory_mb: int, cpus: int, *, copied: bool = False) -> RedisSettings:
     """Derives Redis's settings from its budget.
 
     Args:
         memory_mb: Redis's share of the host's memory in MB.
         cpus: the cores it plans its threads for.
+        copied: whether other hosts copy it, for whom it keeps what was written lately.
 
     Raises:
         RefusedError: when less than 16 MB would be left for data; the hint names the share needed.
     """
     factor = 1 + COPY_AND_FRAGMENTATION
-    data = int((memory_mb - BASE_MB) / factor)
+    backlog = max(SMALLEST_BACKLOG_MB, memory_mb // 32) if copied else 0
+    base = BASE_MB + 2 * backlog
+    data = int((memory_mb - base) / factor)
     if data < SMALLEST_DATA_MB or cpus < 1:
-        enough = BASE_MB - int(-(SMALLEST_DATA_MB * factor) // 1)
+        enough = base - int(-(SMALLEST_DATA_MB * factor) // 1)
         text = f"raise services.redis.memory.minimum_mb to {enough}"
         raise RefusedError(
             f"Redis's budget is {memory_mb} MB and {cpus} cores: it needs {enough} MB and one core at least",
@@ -69,7 +74,7 @@ def size_redis(memory_mb: int, cpus: int) -> RedisSettings:
     threads = min(8, cpus // 2) if cpus >= _IO_THREADS_FROM_CPUS else 1
     inputs: dict[str, Scalar] = {
         "memory_mb": memory_mb,
-        "base_mb": BASE_MB,
+        "base_mb": base,
         "copy_and_fragmentation": float(COPY_AND_FRAGMENTATION),
     }
     parameters = {
@@ -79,5 +84,18 @@ def size_redis(memory_mb: int, cpus: int) -> RedisSettings:
             threads, "", "half the cores from 4 cores up, at most 8", {"cpus": cpus}, "Redis manual"
         ),
     }
-    worst = BASE_MB - int(-(data * factor) // 1)
+    if copied:
+        parameters |= _for_copies(backlog, memory_mb)
+    worst = base - int(-(data * factor) // 1)
     return RedisSettings(memory_mb, cpus, parameters, worst)
+
+
+def _for_copies(backlog_mb: int, memory_mb: int) -> dict[str, Explained]:
+    inputs: dict[str, Scalar] = {"memory_mb": memory_mb}
+    rule = f"a 32nd of memory, at least {SMALLEST_BACKLOG_MB} MB: what a copy may miss and still catch up with"
+    limit = f"replica {2 * backlog_mb}mb {backlog_mb}mb 60"
+    waits = "as much again may wait for a copy; one that is further behind begins anew"
+    return {
+        "repl-backlog-size": Explained(backlog_mb, "MB", rule, inputs, _OURS),
+        "client-output-buffer-limit": Explained(limit, "", waits, {"backlog_mb": backlog_mb}, _OURS),
+    }

@@ -55,7 +55,7 @@ def _postgresql(asked: Asked) -> Sized:
 
 
 def _redis(asked: Asked) -> Sized:
-    settings = size_redis(asked.memory_mb, asked.cpus)
+    settings = size_redis(asked.memory_mb, asked.cpus, copied=asked.hosts.get("redis", 1) > 1)
     return Sized(settings.parameters, settings.values())
 
 
