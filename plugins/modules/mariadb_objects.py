@@ -16,10 +16,10 @@ DOCUMENTATION = r"""
 module: mariadb_objects
 short_description: Keep databases, accounts and rights of a MariaDB server
 description:
-  - Asks the running server through its local socket what there is, and changes only what differs. All of it is one
-    remote call; passwords go to the server as verifiers, on standard input.
-  - Each user is an account at each caller, over TLS alone. An account of a listed name at another address is removed,
-    as are anonymous accounts and the database C(test); what has another name is left alone.
+  - Asks the running server through its local socket what there is, and changes only what differs. All of it
+    is one remote call; passwords go to the server as verifiers, on standard input.
+  - Each user is an account at each caller, over TLS alone. An account of a listed name at another address is
+    removed, as are anonymous accounts and the database C(test); what has another name is left alone.
 options:
   socket:
     description: The server's socket.
@@ -64,8 +64,8 @@ attributes:
   check_mode:
     support: full
     details: >-
-      On a host that never had a server, all that is listed counts as missing; while one does not run, RV(unasked) says so
-      and nothing is presumed.
+      On a host that never had a server, all that is listed counts as missing; while one does not run,
+      RV(unasked) says so and nothing is presumed.
   diff_mode: {support: none}
 """
 
@@ -73,7 +73,8 @@ EXAMPLES = r"""
 - name: Keep databases and users
   mariadb_objects:
     databases: [{name: shop}]
-    users: [{name: shop, password: "{{ vault_mariadb_app_password }}", grants: [{database: shop, rights: own}]}]
+    users:
+      - {name: shop, password: "{{ vault_shop_password }}", grants: [{database: shop, rights: own}]}
     callers: [10.0.20.11/32]
   no_log: true
 """

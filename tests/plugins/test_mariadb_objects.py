@@ -1,4 +1,4 @@
-"""Databases, accounts and rights of MariaDB: what is planned for what is there. The real server: molecule/databases."""
+"""Databases, accounts and rights of MariaDB: what is planned for what is there."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PASSWORD = "a-long-random-value"
 EMPTY: dict[str, Any] = {"version": "11.8", "databases": [], "accounts": [], "global": [], "rights": []}
 
 
-def asked(**other: Any) -> dict[str, Any]:
+def asked(**other: object) -> dict[str, Any]:
     user = {"name": "shop", "password": PASSWORD, "connection_limit": 0}
     return {
         "databases": [{"name": "shop_a", "character_set": "utf8mb4", "collation": "utf8mb4_bin"}],
@@ -29,7 +29,7 @@ def asked(**other: Any) -> dict[str, Any]:
     }
 
 
-def there(**other: Any) -> dict[str, Any]:
+def there(**other: object) -> dict[str, Any]:
     """What the server answers once all of `asked` is in place."""
     account = {
         "name": "shop",
@@ -54,10 +54,10 @@ def test_what_the_server_stores_is_what_it_would_make_of_the_password() -> None:
 
 def test_an_empty_server_gets_all_of_it_and_the_password_is_in_none() -> None:
     statements = sql(asked(), EMPTY)
+    how = f"IDENTIFIED VIA mysql_native_password USING '{verifier(PASSWORD)}'"
     assert statements == [
         "CREATE DATABASE `shop_a` CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;",
-        "CREATE USER 'shop'@'10.0.20.11' IDENTIFIED VIA mysql_native_password USING"
-        f" '{verifier(PASSWORD)}' REQUIRE SSL WITH MAX_USER_CONNECTIONS 0;",
+        f"CREATE USER 'shop'@'10.0.20.11' {how} REQUIRE SSL WITH MAX_USER_CONNECTIONS 0;",
         # _ would stand for any letter.
         "GRANT SELECT, SHOW VIEW ON `shop\\_a`.* TO 'shop'@'10.0.20.11';",
     ]
@@ -110,9 +110,10 @@ def test_the_packages_test_database_goes_unless_it_is_listed() -> None:
 
 
 def test_the_watcher_comes_by_the_socket_and_sees_no_rows() -> None:
+    name = "'prometheus'@'localhost'"
     statements = sql(asked(watcher="prometheus"), there())
     assert statements == [
-        "CREATE USER 'prometheus'@'localhost' IDENTIFIED VIA unix_socket REQUIRE NONE WITH MAX_USER_CONNECTIONS 3;",
+        f"CREATE USER {name} IDENTIFIED VIA unix_socket REQUIRE NONE WITH MAX_USER_CONNECTIONS 3;",
         "GRANT BINLOG MONITOR, PROCESS, SLAVE MONITOR ON *.* TO 'prometheus'@'localhost';",
     ]
 

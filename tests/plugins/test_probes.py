@@ -332,9 +332,7 @@ def mariadb(certificate: Path, able: int = 0x800) -> Callable[[socket.socket], N
     return talk
 
 
-def test_mariadb_must_speak_tls_and_sql(
-    ask: Ask, certificate: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_mariadb_must_speak_tls_and_sql(ask: Ask, certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = programs(monkeypatch, mariadb="1\n")
     with conversation(mariadb(certificate)) as port:
         entry = ask(check("mariadb", port))

@@ -12,6 +12,7 @@ from machines import Machines
 
 Ask = Callable[..., Any]
 ROWS = 2000
+WRONG = "no-password-of-this-site"
 REPOSITORY = "/var/lib/rackwright/backup"
 
 
@@ -21,7 +22,7 @@ def rows(client: Client) -> None:
     said = client(
         "USE app; DROP TABLE IF EXISTS notes;"
         "CREATE TABLE notes (n INT PRIMARY KEY, body VARCHAR(200)) ENGINE=InnoDB;"
-        f"INSERT INTO notes SELECT seq, REPEAT(MD5(seq), 4) FROM seq_1_to_{ROWS};"
+        "INSERT INTO notes SELECT seq, REPEAT(MD5(seq), 4) FROM seq_1_to_2000;"
     )
     assert said == ""
 
@@ -41,7 +42,10 @@ def test_it_is_sized_and_secure_as_it_was_told(root: Root) -> None:
     assert int(told["innodb_buffer_pool_size"]) >= 48 << 20
     assert root("SELECT COUNT(*) FROM mysql.user WHERE User = ''") == "0"
     assert "test" not in root("SHOW DATABASES").split()
-    assert root("SELECT DISTINCT Host FROM mysql.user WHERE User IN ('root', 'mysql', 'prometheus')") == "localhost"
+    assert (
+        root("SELECT DISTINCT Host FROM mysql.user WHERE User IN ('root', 'mysql', 'prometheus')")
+        == "localhost"
+    )
 
 
 def test_callers_come_over_tls_with_a_password_and_from_their_address_alone(
@@ -49,7 +53,7 @@ def test_callers_come_over_tls_with_a_password_and_from_their_address_alone(
 ) -> None:
     assert client("SELECT COUNT(*) FROM app.notes") == str(ROWS)
     assert "TLSv1.3" in client("SHOW STATUS LIKE 'Ssl_version'")
-    assert "Access denied" in client("SELECT 1", password="no-password-of-this-site")
+    assert "Access denied" in client("SELECT 1", password=WRONG)
     assert "Access denied" in client("SELECT 1", user="root")
     clear = client("SELECT 1", "--skip-ssl")
     assert clear.startswith("ERROR"), clear
@@ -98,13 +102,12 @@ def test_what_was_acknowledged_outlives_a_kill(client: Client, machines: Machine
     assert client("USE app; CREATE OR REPLACE TABLE acknowledged (n INT PRIMARY KEY)") == ""
     last = 0
     for number in range(1, 41):
-        assert client(f"INSERT INTO app.acknowledged VALUES ({number})") == ""
+        assert client(f"INSERT INTO app.acknowledged VALUES ({number})") == ""  # noqa: S608 - a number
         last = number
-        if number == 20:  # noqa: PLR2004
+        if number == 20:
             machines.inside("data1", "systemctl kill --kill-whom=main -s KILL mariadb.service")
-            machines.inside(
-                "data1", "for _ in $(seq 300); do mariadb -NBe 'select 1' 2>/dev/null && exit; sleep 0.2; done; exit 1"
-            )
+            answers = "mariadb -NBe 'select 1' 2>/dev/null"
+            machines.inside("data1", f"for _ in $(seq 300); do {answers} && exit; sleep 0.2; done; exit 1")
     assert client("SELECT COUNT(*), MAX(n) FROM app.acknowledged") == f"{last}\t{last}"
 
 
@@ -113,12 +116,19 @@ def test_it_is_measured_and_its_health_is_told(machines: Machines, cli: Cli) -> 
     tls = "--cacert /etc/rackwright/tls/ca.pem --cert /etc/rackwright/tls/prometheus/cert.pem"
     tls += " --key /etc/rackwright/tls/prometheus/key.pem"
     page = machines.inside("ops1", f"curl -sS {tls} https://{address}:9104/metrics")
-    for line in ("mysql_up 1", "mysql_global_status_threads_connected ", "mysql_global_variables_max_connections "):
+    for line in (
+        "mysql_up 1",
+        "mysql_global_status_threads_connected ",
+        "mysql_global_variables_max_connections ",
+    ):
         assert line in page
     assert 'collector="global_status"} 1' in page or "mysql_exporter_collector_success" in page
     health = cli("health", "--json")
     told = [entry for entry in json.loads(health.stdout)["checks"] if entry["service"] == "mariadb"]
-    assert {entry["host"]: entry["detail"] for entry in told} == {"data1": "answers SQL", "data2": "answers SQL"}
+    assert {entry["host"]: entry["detail"] for entry in told} == {
+        "data1": "answers SQL",
+        "data2": "answers SQL",
+    }
 
 
 def test_a_slow_statement_is_logged_and_its_log_is_turned(root: Root, machines: Machines) -> None:
@@ -171,8 +181,9 @@ def test_a_damaged_copy_changes_nothing(machines: Machines, client: Client) -> N
         "rackwright-store send mariadb 2>/dev/null > /var/tmp/copy.tar;"
         " python3 -c \"import sys; p='/var/tmp/copy.tar'; b=bytearray(open(p,'rb').read());"
         " b[len(b)//2]^=1; open(p,'wb').write(b)\";"
-        " systemctl show -P ActiveEnterTimestamp mariadb; rackwright-store receive mariadb < /var/tmp/copy.tar 2>&1;"
-        " echo status $?; systemctl show -P ActiveEnterTimestamp mariadb; rm /var/tmp/copy.tar"
+        " systemctl show -P ActiveEnterTimestamp mariadb;"
+        " rackwright-store receive mariadb < /var/tmp/copy.tar 2>&1; echo status $?;"
+        " systemctl show -P ActiveEnterTimestamp mariadb; rm /var/tmp/copy.tar"
     )
     lines = machines.inside("data2", script).splitlines()
     assert "are not what the backup's manifest says" in lines[1]

@@ -1,4 +1,4 @@
-"""A copy of Redis on another host: over TLS, by a user that can do nothing else; promoted without a loss. The real servers.
+"""A copy of Redis on another host: over TLS, by a user that can do nothing else; promoted without a loss.
 
 The tests follow each other: the first hands over, the next kills, the last brings back.
 """
@@ -17,19 +17,20 @@ Ask = Callable[..., str]
 Promote = Callable[[str, str], tuple[int, str]]
 CLI = "/usr/local/lib/rackwright/redis-cli"
 RUNBOOK = PROJECT / "docs/runbooks/redis-lost.md"
-# Writes numbered keys to a server, one after another, and prints each that it acknowledged; with WAIT, each that a copy confirmed.
+# Writes numbered keys to a server, one by one, and prints each that it acknowledged, or a copy confirmed.
 WRITER = """
 import socket, ssl, sys, time
-host, password, start, waits, seconds = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4] == "wait", float(sys.argv[5])
+host, password, start, waits = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4] == "wait"
 trust = ssl.create_default_context(cafile="/etc/rackwright/tls/ca.pem")
 tls = trust.wrap_socket(socket.create_connection((host, 6379), 5), server_hostname=host)
 tls.settimeout(8)
 lines = tls.makefile("rb")
 def ask(*words):
-    tls.sendall(b"*%d\\r\\n" % len(words) + b"".join(b"$%d\\r\\n%s\\r\\n" % (len(w), w) for w in (str(w).encode() for w in words)))
+    parts = [str(word).encode() for word in words]
+    tls.sendall(b"*%d\\r\\n" % len(parts) + b"".join(b"$%d\\r\\n%s\\r\\n" % (len(p), p) for p in parts))
     return lines.readline().strip()
 assert ask("AUTH", "app", password) == b"+OK"
-number, ends = start, time.monotonic() + seconds
+number, ends = start, time.monotonic() + 30
 try:
     while time.monotonic() < ends:
         if ask("SET", f"rackwright:n:{number}", number) != b"+OK":
@@ -51,8 +52,10 @@ def redis(machines: Machines) -> Ask:
 
 @pytest.fixture
 def promote(machines: Machines) -> Promote:
-    """Runs the runbook's own command, on those hosts that are there, with the host that is to lead in the inventory."""
-    (line,) = re.findall(r"^rackwright apply --playbook (playbooks/promote_redis.yml)$", RUNBOOK.read_text(), re.MULTILINE)
+    """Runs the runbook's own command on the hosts that are there, with the one to lead in the inventory."""
+    (line,) = re.findall(
+        r"^rackwright apply --playbook (playbooks/promote_redis.yml)$", RUNBOOK.read_text(), re.MULTILINE
+    )
 
     def ran(host: str, there: str) -> tuple[int, str]:
         return machines.play(line, there, redis_primary=host)
@@ -61,7 +64,9 @@ def promote(machines: Machines) -> Promote:
 
 
 def state(redis: Ask, host: str) -> dict[str, str]:
-    return dict(line.strip().split(":", 1) for line in redis(host, "info replication").splitlines() if ":" in line)
+    return dict(
+        line.strip().split(":", 1) for line in redis(host, "info replication").splitlines() if ":" in line
+    )
 
 
 def await_up(redis: Ask, host: str) -> dict[str, str]:
@@ -74,8 +79,10 @@ def await_up(redis: Ask, host: str) -> dict[str, str]:
 def write(machines: Machines, password: str, host: str, start: int, how: str) -> None:
     """Begins to write from app1, for half a minute or until it is refused."""
     machines.inside("app1", "cat > /root/writer.py", data=WRITER)
-    words = f"{machines.addresses[host]} {password} {start} {how} 30"
-    machines.inside("app1", f"python3 /root/writer.py {words} > /root/written 2> /root/writer.log < /dev/null & sleep 1.5")
+    words = f"{machines.addresses[host]} {password} {start} {how}"
+    machines.inside(
+        "app1", f"python3 /root/writer.py {words} > /root/written 2> /root/writer.log < /dev/null & sleep 1.5"
+    )
 
 
 def numbers(machines: Machines) -> set[int]:
@@ -84,7 +91,9 @@ def numbers(machines: Machines) -> set[int]:
 
 
 def kept(redis: Ask, host: str, wanted: set[int]) -> set[int]:
-    found = set(re.findall(r"^rackwright:n:(\d+)$", redis(host, "--scan --pattern 'rackwright:n:*'"), re.MULTILINE))
+    found = set(
+        re.findall(r"^rackwright:n:(\d+)$", redis(host, "--scan --pattern 'rackwright:n:*'"), re.MULTILINE)
+    )
     return wanted & set(map(int, found))
 
 
@@ -104,20 +113,36 @@ def test_a_copy_follows_over_tls_by_a_user_that_can_do_nothing_else(
     # What the copy shows opens nothing else.
     password = machines.inside("data2", "sed -n 's/^masterauth //p' /etc/redis/replication.conf")
     assert password == variables["vault_redis_replication_password"]
-    ask = f"redis-cli --no-auth-warning --user replication --tls --cacert /etc/rackwright/tls/ca.pem -h {machines.addresses['data1']}"
-    for words in ("get rackwright:copied", "set rackwright:copied no", "config get '*'", "acl list", "replicaof no one"):
-        said = machines.inside("data2", f"export REDISCLI_AUTH; read -r REDISCLI_AUTH; {ask} {words} 2>&1", data=password, check=False)
+    ask = "redis-cli --no-auth-warning --user replication --tls --cacert /etc/rackwright/tls/ca.pem"
+    ask += f" -h {machines.addresses['data1']}"
+    for words in (
+        "get rackwright:copied",
+        "set rackwright:copied no",
+        "config get '*'",
+        "acl list",
+        "replicaof no one",
+    ):
+        said = machines.inside(
+            "data2",
+            f"export REDISCLI_AUTH; read -r REDISCLI_AUTH; {ask} {words} 2>&1",
+            data=password,
+            check=False,
+        )
         assert "NOPERM" in said, (words, said)
-    seen = machines.inside("data2", "cat /proc/[0-9]*/cmdline; cat /var/log/redis/*.log; journalctl --no-pager -q")
+    seen = machines.inside(
+        "data2", "cat /proc/[0-9]*/cmdline; cat /var/log/redis/*.log; journalctl --no-pager -q"
+    )
     assert password not in seen
     assert "replication" in redis("data1", "acl list")
 
 
 def test_it_is_measured(machines: Machines, redis: Ask) -> None:
     await_up(redis, "data2")
-    tls = "--cacert /etc/rackwright/tls/ca.pem --cert /etc/rackwright/tls/prometheus/cert.pem --key /etc/rackwright/tls/prometheus/key.pem"
+    files = (("cacert", "ca.pem"), ("cert", "prometheus/cert.pem"), ("key", "prometheus/key.pem"))
+    tls = " ".join(f"--{option} /etc/rackwright/tls/{name}" for option, name in files)
     pages = {
-        host: machines.inside("ops1", f"curl -sS {tls} https://{machines.addresses[host]}:9121/metrics") for host in ("data1", "data2")
+        host: machines.inside("ops1", f"curl -sS {tls} https://{machines.addresses[host]}:9121/metrics")
+        for host in ("data1", "data2")
     }
     assert "redis_master_link_up{" in pages["data2"]
     assert re.search(r"^redis_connected_slave_lag_seconds\{.*\} [0-9]", pages["data1"], re.MULTILINE)
@@ -154,7 +179,9 @@ def test_nothing_that_wait_confirmed_is_lost_when_the_one_that_leads_is_killed(
 ) -> None:
     await_up(redis, "data1")
     write(machines, str(variables["vault_redis_app_password"]), "data2", 100_000, "wait")
-    machines.inside("data2", "systemctl mask --runtime -q redis-server && systemctl kill -s KILL redis-server")
+    machines.inside(
+        "data2", "systemctl mask --runtime -q redis-server && systemctl kill -s KILL redis-server"
+    )
     confirmed = numbers(machines)
     assert len(confirmed) > 50
     try:

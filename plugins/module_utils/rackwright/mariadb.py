@@ -10,22 +10,18 @@ from dataclasses import dataclass
 from typing import Any
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
-# What each of the rights stands for, on one database. `own` is what an application needs that makes its tables itself;
-# nothing here reaches another database, a file of the host or another account.
+# What each of the rights stands for, on one database. `own` is what a program needs that makes its tables
+# itself; nothing here reaches another database, a file of the host or another account.
 READ = frozenset({"SELECT", "SHOW VIEW"})
 WRITE = READ | {"INSERT", "UPDATE", "DELETE", "EXECUTE"}
-RIGHTS: Mapping[str, frozenset[str]] = {
-    "read": READ,
-    "write": WRITE,
-    "own": WRITE
-    | {
-        "CREATE", "DROP", "REFERENCES", "INDEX", "ALTER", "CREATE TEMPORARY TABLES", "LOCK TABLES", "CREATE VIEW",
-        "CREATE ROUTINE", "ALTER ROUTINE", "TRIGGER",
-    },
-}  # fmt: skip
+OWN = WRITE | {
+    *("CREATE", "DROP", "REFERENCES", "INDEX", "ALTER", "TRIGGER", "LOCK TABLES", "CREATE TEMPORARY TABLES"),
+    *("CREATE VIEW", "CREATE ROUTINE", "ALTER ROUTINE"),
+}
+RIGHTS: Mapping[str, frozenset[str]] = {"read": READ, "write": WRITE, "own": OWN}
 # Of whoever watches the server: what it does, and nothing of what it holds.
 WATCHING = frozenset({"PROCESS", "BINLOG MONITOR", "SLAVE MONITOR"})
-_PASSWORD, _SOCKET = "mysql_native_password", "unix_socket"  # noqa: S105 - names of plugins
+_PASSWORD, _SOCKET = "mysql_native_password", "unix_socket"
 QUESTION = """
 SET SESSION group_concat_max_len = 16777216;
 SELECT JSON_OBJECT(
@@ -65,7 +61,7 @@ def account_hosts(callers: Iterable[str]) -> list[str]:
     """Return networks as the server matches clients: an address, or an address with its mask.
 
     Raises:
-        MariadbError: One is no network, or one of IPv6 with more than one address, which the server cannot match.
+        MariadbError: One is no network, or one of IPv6 with more addresses, which the server cannot match.
     """
     found = []
     for caller in callers:
@@ -91,16 +87,14 @@ def check(params: Mapping[str, Any]) -> None:
     for kind in ("databases", "users"):
         for entry in params[kind]:
             if not _NAME.fullmatch(entry["name"]):
-                raise MariadbError(
-                    f"{kind} has {entry['name']!r}: a name is small letters, digits and _, and begins with a letter"
-                )
+                rule = "a name is small letters, digits and _, and begins with a letter"
+                raise MariadbError(f"{kind} has {entry['name']!r}: {rule}")
     known = {entry["name"] for entry in params["databases"]}
     for user in params["users"]:
         for grant in user["grants"]:
             if grant["database"] not in known:
-                raise MariadbError(
-                    f"the user {user['name']} has rights in {grant['database']!r}, which databases does not list"
-                )
+                where = f"{grant['database']!r}, which databases does not list"
+                raise MariadbError(f"the user {user['name']} has rights in {where}")
 
 
 def plan(params: Mapping[str, Any], state: Mapping[str, Any]) -> list[Change]:
@@ -130,7 +124,9 @@ def plan(params: Mapping[str, Any], state: Mapping[str, Any]) -> list[Change]:
         for host in hosts:
             account = (user["name"], host)
             changes += _account(account, there.get(account), wanted, frozenset(), rights, state)
-        changes += [_dropped(account) for account in there if account[0] == user["name"] and account[1] not in hosts]
+        changes += [
+            _dropped(account) for account in there if account[0] == user["name"] and account[1] not in hosts
+        ]
     if params["watcher"]:
         account = (params["watcher"], "localhost")
         wanted = {"plugin": _SOCKET, "verifier": "", "tls": "", "connections": 3}
@@ -142,10 +138,11 @@ def plan(params: Mapping[str, Any], state: Mapping[str, Any]) -> list[Change]:
 
 
 def _create(entry: Mapping[str, Any]) -> str:
-    return f"CREATE DATABASE `{entry['name']}` CHARACTER SET {entry['character_set']} COLLATE {entry['collation']};"
+    how = f"CHARACTER SET {entry['character_set']} COLLATE {entry['collation']}"
+    return f"CREATE DATABASE `{entry['name']}` {how};"
 
 
-def _account(  # noqa: PLR0913 - what is, and what must be
+def _account(
     account: tuple[str, str],
     found: Mapping[str, Any] | None,
     wanted: Mapping[str, Any],

@@ -1,4 +1,4 @@
-"""What every question of the module service_probe is made of: what it knows, a connection, TLS, a program of the host."""
+"""What every question of the module service_probe is made of: what it knows, a connection, TLS, a program."""
 
 from __future__ import annotations
 

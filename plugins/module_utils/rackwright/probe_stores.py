@@ -43,7 +43,7 @@ def ask_mariadb(check: dict[str, Any], context: Context) -> Answer:
     """The server's certificate is good where others come in, and it answers SQL."""
     with connect(check, context) as plain:
         greeting = packet(plain)
-        # Version of the protocol, name of the server's, number of the connection, half a nonce; then what it can do.
+        # The protocol's version, the server's, the connection's number, half a nonce; then what it can do.
         after = greeting.index(b"\0", 1) + 1 + 4 + 8 + 1
         (able,) = struct.unpack_from("<H", greeting, after)
         if not able & MYSQL_TLS:
@@ -63,7 +63,7 @@ def packet(connection: socket.socket) -> bytes:
     """One packet of MySQL's protocol: three bytes of length, a number, and the rest."""
     with connection.makefile("rb") as stream:
         head = stream.read(4)
-        body = stream.read(int.from_bytes(head[:3], "little")) if len(head) == 4 else b""
+        body = stream.read(int.from_bytes(head[:3], "little")) if head else b""
     if body[:1] != b"\x0a":
         raise ProbeError(f"it greets with {body[3:200]!r}" if body else "it says nothing")
     return body

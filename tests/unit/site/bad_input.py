@@ -331,7 +331,15 @@ BAD: dict[str, Bad] = {
         [(HOSTS, MONITORS, f"{MONITORS}\n    object_store: {{hosts: {{data1: {{}}, ops1: {{}}}}}}")],
     ),
     "a Redis that leads and is none": Bad(
-        [("redis_primary", "app1", "it leads the hosts of the group redis, which are data1", "write one", "")],
+        [
+            (
+                "redis_primary",
+                "app1",
+                "it leads the hosts of the group redis, which are data1",
+                "write one",
+                "",
+            )
+        ],
         [add("redis_primary: app1")],
     ),
     "bucket with a capital": Bad(

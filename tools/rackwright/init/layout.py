@@ -32,7 +32,17 @@ PLACES: Mapping[str, str] = {
 }
 # On hosts whose answer names them, and on no others.
 BY_WISH = frozenset(
-    {"mariadb", "vector_store", "object_store", "grafana", "mirror", "log_store", "logstash", "kibana", "dify"}
+    {
+        "mariadb",
+        "vector_store",
+        "object_store",
+        "grafana",
+        "mirror",
+        "log_store",
+        "logstash",
+        "kibana",
+        "dify",
+    }
 )
 # What the hosts of a group are for, in the site's own files.
 PURPOSES: Mapping[str, str] = {

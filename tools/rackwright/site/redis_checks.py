@@ -28,4 +28,6 @@ def redis_findings(inventory: Inventory) -> Iterator[Finding]:
             yield Finding(VARIABLE, short(leader), rule, fix)
     if len(set(said.values())) > 1:
         rule = "the site has one that leads, and callers everywhere must know the same"
-        yield Finding(VARIABLE, short(", ".join(sorted(set(said.values())))), rule, "say it once, in group_vars/all")
+        yield Finding(
+            VARIABLE, short(", ".join(sorted(set(said.values())))), rule, "say it once, in group_vars/all"
+        )

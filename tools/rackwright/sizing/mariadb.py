@@ -1,4 +1,4 @@
-"""MariaDB's settings from its share of a host: the pool of InnoDB, the log, and who may be connected at a time."""
+"""MariaDB's settings from its share of a host: the pool of InnoDB, its log, and connections."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def size_mariadb(asked: Asked) -> Sized:
         enough = BASE_MB + taken + -(-SMALLEST_POOL_MB * (100 + POOL_OVERHEAD_PERCENT) // 100)
         text = f"raise services.mariadb.memory.minimum_mb to {enough}, or lower mariadb_connections"
         raise RefusedError(
-            f"MariaDB's budget is {memory} MB: with {connections.value} connections it needs {enough} MB at least",
+            f"MariaDB's budget is {memory} MB: with {connections.value} connections it needs {enough} MB",
             [Change("services.mariadb.memory.minimum_mb", enough, text)],
         )
     inputs: dict[str, Scalar] = {
@@ -53,7 +53,9 @@ def size_mariadb(asked: Asked) -> Sized:
         "innodb_buffer_pool_size": Explained(pool, "MB", rule, inputs, _OURS),
         "max_connections": connections,
         "innodb_log_file_size": _log(pool, asked.disk_gb),
-        "innodb_io_capacity": Explained(capacity, "", f"writes a second in the background: {slow}", {}, _MANUAL),
+        "innodb_io_capacity": Explained(
+            capacity, "", f"writes a second in the background: {slow}", {}, _MANUAL
+        ),
     }
     return Sized(parameters, _values(parameters), connections=connections)
 

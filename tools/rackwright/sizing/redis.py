@@ -92,7 +92,9 @@ def size_redis(memory_mb: int, cpus: int, *, copied: bool = False) -> RedisSetti
 
 def _for_copies(backlog_mb: int, memory_mb: int) -> dict[str, Explained]:
     inputs: dict[str, Scalar] = {"memory_mb": memory_mb}
-    rule = f"a 32nd of memory, at least {SMALLEST_BACKLOG_MB} MB: what a copy may miss and still catch up with"
+    rule = (
+        f"a 32nd of memory, at least {SMALLEST_BACKLOG_MB} MB: what a copy may miss and still catch up with"
+    )
     limit = f"replica {2 * backlog_mb}mb {backlog_mb}mb 60"
     waits = "as much again may wait for a copy; one that is further behind begins anew"
     return {

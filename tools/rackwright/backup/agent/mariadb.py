@@ -51,7 +51,7 @@ def send(store: dict[str, Any], out: IO[bytes], held: Held) -> None:
 
 
 def receive(store: dict[str, Any], source: IO[bytes]) -> dict[str, Any]:
-    """Put a copy in the place of the data, once it is seen to hold what it held; the old data is kept beside it."""
+    """Put a copy in the place of the data, once it is seen to hold what it held; the old data is kept."""
     directory, unit = Path(store["directory"]), store["unit"]
     with tempfile.TemporaryDirectory(dir=directory.parent, prefix=".rackwright-") as held:
         Path(held).chmod(0o711)
@@ -69,7 +69,7 @@ def receive(store: dict[str, Any], source: IO[bytes]) -> dict[str, Any]:
             path.unlink()
         for entry in list(fresh.iterdir()):
             shutil.move(entry, directory / entry.name)
-        run(["chown", "-R", f"{USER}:{USER}", str(directory)])
+        run(["chown", "-R", f"{USER}:", str(directory)])
     run(["systemctl", "start", unit])
     _await(SOCKET, None)
     return {
@@ -114,15 +114,26 @@ def contents_of(copy: Path) -> Contents:
 
 @contextmanager
 def _server(copy: Path) -> Iterator[Path]:
-    """Run a server on a copy, for as long as the block lasts: no port, no accounts, nothing is written to tables."""
+    """Run a server on a copy while the block lasts: no port, no accounts, nothing is written to tables."""
     with tempfile.TemporaryDirectory(prefix="rackwright-") as place:
         socket, log = Path(place) / "server.sock", Path(place) / "server.log"
-        command = ["mariadbd", f"--defaults-file={copy}/backup-my.cnf", f"--datadir={copy}", f"--socket={socket}"]
+        command = [
+            "mariadbd",
+            f"--defaults-file={copy}/backup-my.cnf",
+            f"--datadir={copy}",
+            f"--socket={socket}",
+        ]
         command += [f"--pid-file={place}/server.pid", f"--log-error={log}", f"--tmpdir={place}"]
-        command += ["--skip-networking", "--skip-grant-tables", "--skip-log-bin", "--read-only=1", "--innodb-read-only=1"]
+        command += [
+            "--skip-networking",
+            "--skip-grant-tables",
+            "--skip-log-bin",
+            "--read-only=1",
+            "--innodb-read-only=1",
+        ]
         command += ["--innodb-buffer-pool-size=64M", "--key-buffer-size=8M", "--lower-case-table-names=0"]
         if os.geteuid() == 0:
-            run(["chown", "-R", f"{USER}:{USER}", str(copy), place])
+            run(["chown", "-R", f"{USER}:", str(copy), place])
             command.append(f"--user={USER}")
         server = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/"
