@@ -122,7 +122,7 @@ def test_it_is_measured_and_its_health_is_told(machines: Machines, cli: Cli) -> 
         "mysql_global_variables_max_connections ",
     ):
         assert line in page
-    assert 'collector="global_status"} 1' in page or "mysql_exporter_collector_success" in page
+    assert 'mysql_exporter_collector_success{collector="collect.global_status"} 1' in page
     health = cli("health", "--json")
     told = [entry for entry in json.loads(health.stdout)["checks"] if entry["service"] == "mariadb"]
     assert {entry["host"]: entry["detail"] for entry in told} == {

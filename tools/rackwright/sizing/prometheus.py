@@ -13,7 +13,7 @@ SERIES: Mapping[str, int] = {
     "node_exporter": 2000,
     "process_exporter": 800,
     "postgres_exporter": 600,
-    "mysqld_exporter": 900,
+    "mysqld_exporter": 1200,
     "redis_exporter": 400,
     "elasticsearch_exporter": 150,
     "app": 900,
