@@ -145,7 +145,8 @@ def test_ipv6(make_site: MakeSite) -> None:
         {"host": "ops1", "cidr": "fd00:40::11/128"},
     ]
     assert host_plan(site, "data1", MACHINE)["callers"]["redis"]["tls"] == [
-        {"host": "app1", "cidr": "fd00:20::11/128"}
+        {"host": "app1", "cidr": "fd00:20::11/128"},
+        {"host": "data1", "cidr": "fd00:30::11/128"},
     ]
 
 
