@@ -60,6 +60,12 @@ options:
     description: Account of the host that may ask what the server does, by the socket and without a password.
     type: str
     default: ''
+  asked_from:
+    description: >-
+      The host's own address, from which its health is asked; an account that nobody can use lets it see the
+      certificate.
+    type: str
+    default: ''
 attributes:
   check_mode:
     support: full
@@ -172,6 +178,7 @@ def main() -> None:
             "users": {"type": "list", "elements": "dict", "default": [], "options": USER},
             "callers": {"type": "list", "elements": "str", "default": []},
             "watcher": {"type": "str", "default": ""},
+            "asked_from": {"type": "str", "default": ""},
         },
         supports_check_mode=True,
     )

@@ -25,6 +25,7 @@ def asked(**other: object) -> dict[str, Any]:
         "users": [{**user, "grants": [{"database": "shop_a", "rights": "read"}]}],
         "callers": ["10.0.20.11/32"],
         "watcher": "",
+        "asked_from": "",
         **other,
     }
 
@@ -116,6 +117,11 @@ def test_the_watcher_comes_by_the_socket_and_sees_no_rows() -> None:
         f"CREATE USER {name} IDENTIFIED VIA unix_socket REQUIRE NONE WITH MAX_USER_CONNECTIONS 3;",
         "GRANT BINLOG MONITOR, PROCESS, SLAVE MONITOR ON *.* TO 'prometheus'@'localhost';",
     ]
+
+
+def test_health_sees_the_certificate_by_an_account_that_nobody_can_use() -> None:
+    how = "IDENTIFIED VIA unix_socket REQUIRE SSL WITH MAX_USER_CONNECTIONS 1"
+    assert sql(asked(asked_from="10.0.30.11"), there()) == [f"CREATE USER 'health'@'10.0.30.11' {how};"]
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,8 @@ OWN = WRITE | {
 RIGHTS: Mapping[str, frozenset[str]] = {"read": READ, "write": WRITE, "own": OWN}
 # Of whoever watches the server: what it does, and nothing of what it holds.
 WATCHING = frozenset({"PROCESS", "BINLOG MONITOR", "SLAVE MONITOR"})
+# Stands for the host itself, whose health checks look at the certificate where callers come in.
+HEALTH = "health"
 _PASSWORD, _SOCKET = "mysql_native_password", "unix_socket"
 QUESTION = """
 SET SESSION group_concat_max_len = 16777216;
@@ -103,7 +105,7 @@ def plan(params: Mapping[str, Any], state: Mapping[str, Any]) -> list[Change]:
     Databases and accounts of other names are left alone, but for anonymous accounts and the package's `test`.
 
     Args:
-        params: `databases`, `users`, `callers` and `watcher` of the module.
+        params: `databases`, `users`, `callers`, `watcher` and `asked_from` of the module.
         state: What QUESTION answers.
     """
     changes = [
@@ -131,6 +133,12 @@ def plan(params: Mapping[str, Any], state: Mapping[str, Any]) -> list[Change]:
         account = (params["watcher"], "localhost")
         wanted = {"plugin": _SOCKET, "verifier": "", "tls": "", "connections": 3}
         changes += _account(account, there.get(account), wanted, WATCHING, {}, state)
+    if params["asked_from"]:
+        # To a host that no account is for the server says nothing, not even by TLS. Nobody gets in by this one:
+        # what is asked for is the socket, and over the network there is none.
+        account = (HEALTH, params["asked_from"])
+        wanted = {"plugin": _SOCKET, "verifier": "", "tls": "ANY", "connections": 1}
+        changes += _account(account, there.get(account), wanted, frozenset(), {}, state)
     changes += [_dropped(account) for account in there if not account[0]]
     if "test" in state["databases"] and "test" not in {entry["name"] for entry in params["databases"]}:
         changes.append(Change("database", "test", ("removed",), ("DROP DATABASE `test`;",)))
