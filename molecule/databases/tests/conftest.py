@@ -6,7 +6,7 @@ import json
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +28,9 @@ def machines() -> Machines:
 
 
 @pytest.fixture(scope="session")
-def variables() -> dict[str, Any]:
-    """The variables of data1, secrets included."""
-    return dict(load_inventory(SOURCES).hosts["data1"].variables)
+def variables() -> Mapping[str, Any]:
+    """The variables of data1, secrets included; each is worked out when it is asked for."""
+    return load_inventory(SOURCES).hosts["data1"].variables
 
 
 @pytest.fixture(scope="session")
@@ -44,7 +44,7 @@ def root(machines: Machines) -> Root:
 
 
 @pytest.fixture(scope="session")
-def client(machines: Machines, variables: dict[str, Any]) -> Client:
+def client(machines: Machines, variables: Mapping[str, Any]) -> Client:
     """Runs SQL as a program of app1 does; returns what was said, refusals included."""
     machines.inside("app1", "command -v mariadb || apt-get install -y -qq mariadb-client-core >/dev/null")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -48,6 +48,11 @@ def test_it_is_sized_and_secure_as_it_was_told(root: Root, machines: Machines) -
     )
 
 
+def test_the_account_of_its_health_lets_nobody_in(machines: Machines) -> None:
+    ask = f"mariadb --no-defaults -h {machines.addresses['data1']} -u health -NBe 'SELECT 1' 2>&1"
+    assert "ERROR" in machines.inside("data1", ask, check=False)
+
+
 def test_callers_come_over_tls_with_a_password_and_from_their_address_alone(
     client: Client, machines: Machines
 ) -> None:
@@ -89,7 +94,7 @@ def test_users_do_in_their_databases_what_they_may_and_nothing_elsewhere(client:
         root("DROP DATABASE shopXorders")
 
 
-def test_nobodys_password_is_on_the_host(machines: Machines, variables: dict[str, Any]) -> None:
+def test_nobodys_password_is_on_the_host(machines: Machines, variables: Mapping[str, Any]) -> None:
     secret = str(variables["vault_mariadb_app_password"])
     found = machines.inside(
         "data1", "grep -rlaF -f - /etc /var/log /var/lib/mysql /var/lib/rackwright || true", data=secret
@@ -199,7 +204,7 @@ def test_the_role_finds_nothing_to_do_afterwards(machines: Machines) -> None:
 
 
 def test_a_new_password_is_taken_in_by_the_play_alone(
-    machines: Machines, client: Client, root: Root, variables: dict[str, Any]
+    machines: Machines, client: Client, root: Root, variables: Mapping[str, Any]
 ) -> None:
     fresh, started = "another-long-random-value", "SHOW GLOBAL STATUS LIKE 'Uptime'"
     before = int(root(started).split()[1])

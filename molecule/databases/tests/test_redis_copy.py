@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -98,7 +98,7 @@ def kept(redis: Ask, host: str, wanted: set[int]) -> set[int]:
 
 
 def test_a_copy_follows_over_tls_by_a_user_that_can_do_nothing_else(
-    redis: Ask, machines: Machines, variables: dict[str, Any]
+    redis: Ask, machines: Machines, variables: Mapping[str, Any]
 ) -> None:
     assert state(redis, "data1")["role"] == "master"
     found = await_up(redis, "data2")
@@ -158,7 +158,7 @@ def test_another_leader_in_the_inventory_alone_is_refused(machines: Machines, re
 
 
 def test_nothing_acknowledged_is_lost_when_one_hands_over(
-    machines: Machines, redis: Ask, variables: dict[str, Any], promote: Promote
+    machines: Machines, redis: Ask, variables: Mapping[str, Any], promote: Promote
 ) -> None:
     write(machines, str(variables["vault_redis_app_password"]), "data1", 0, "plain")
     status, said = promote("data2", "data1,data2")
@@ -175,7 +175,7 @@ def test_nothing_acknowledged_is_lost_when_one_hands_over(
 
 
 def test_nothing_that_wait_confirmed_is_lost_when_the_one_that_leads_is_killed(
-    machines: Machines, redis: Ask, variables: dict[str, Any], promote: Promote
+    machines: Machines, redis: Ask, variables: Mapping[str, Any], promote: Promote
 ) -> None:
     await_up(redis, "data1")
     write(machines, str(variables["vault_redis_app_password"]), "data2", 100_000, "wait")
