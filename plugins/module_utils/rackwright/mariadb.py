@@ -134,8 +134,8 @@ def plan(params: Mapping[str, Any], state: Mapping[str, Any]) -> list[Change]:
         wanted = {"plugin": _SOCKET, "verifier": "", "tls": "", "connections": 3}
         changes += _account(account, there.get(account), wanted, WATCHING, {}, state)
     if params["asked_from"]:
-        # To a host that no account is for the server says nothing, not even by TLS. Nobody gets in by this one:
-        # it asks for the socket, and over the network there is none.
+        # To a host that no account is for the server says nothing, not even by TLS. Nobody gets in by this
+        # one: it asks for the socket, and over the network there is none.
         account = (HEALTH, params["asked_from"])
         wanted = {"plugin": _SOCKET, "verifier": "", "tls": "ANY", "connections": 1}
         changes += _account(account, there.get(account), wanted, frozenset(), {}, state)
