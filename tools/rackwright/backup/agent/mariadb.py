@@ -33,7 +33,9 @@ _TABLES = (
 
 def send(store: dict[str, Any], out: IO[bytes], held: Held) -> None:
     """Copy the running server's files as of one moment, and send them with what they hold."""
-    STAGING.mkdir(mode=0o711, parents=True, exist_ok=True)
+    STAGING.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # The server that counts goes through it, and sees nothing else of it.
+    STAGING.chmod(0o711)
     directory = Path(store["directory"])
     needed, free = _size(directory), shutil.disk_usage(STAGING).free
     if needed * 1.1 > free:
