@@ -86,7 +86,7 @@ def write(machines: Machines, password: str, host: str, start: int, how: str) ->
 
 
 def numbers(machines: Machines) -> set[int]:
-    machines.inside("app1", "while pgrep -f /root/writer.py >/dev/null; do sleep 0.3; done")
+    machines.inside("app1", "while pgrep -f '^python3 /root/writer.py' >/dev/null; do sleep 0.3; done")
     return set(map(int, machines.inside("app1", "cat /root/written").split()))
 
 
