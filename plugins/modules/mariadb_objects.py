@@ -62,10 +62,11 @@ options:
     default: ''
   asked_from:
     description: >-
-      The host's own address, from which its health is asked; an account that nobody can use lets it see the
-      certificate.
-    type: str
-    default: ''
+      Addresses of the hosts that have such a server, from which each asks for its own health; accounts that
+      nobody can use let them see the certificate. At another address there is none.
+    type: list
+    elements: str
+    default: []
 attributes:
   check_mode:
     support: full
@@ -178,7 +179,7 @@ def main() -> None:
             "users": {"type": "list", "elements": "dict", "default": [], "options": USER},
             "callers": {"type": "list", "elements": "str", "default": []},
             "watcher": {"type": "str", "default": ""},
-            "asked_from": {"type": "str", "default": ""},
+            "asked_from": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
     )

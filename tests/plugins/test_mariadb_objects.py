@@ -25,7 +25,7 @@ def asked(**other: object) -> dict[str, Any]:
         "users": [{**user, "grants": [{"database": "shop_a", "rights": "read"}]}],
         "callers": ["10.0.20.11/32"],
         "watcher": "",
-        "asked_from": "",
+        "asked_from": [],
         **other,
     }
 
@@ -121,7 +121,15 @@ def test_the_watcher_comes_by_the_socket_and_sees_no_rows() -> None:
 
 def test_health_sees_the_certificate_by_an_account_that_nobody_can_use() -> None:
     how = "IDENTIFIED VIA unix_socket REQUIRE SSL WITH MAX_USER_CONNECTIONS 1"
-    assert sql(asked(asked_from="10.0.30.11"), there()) == [f"CREATE USER 'health'@'10.0.30.11' {how};"]
+    assert sql(asked(asked_from=["10.0.30.11"]), there()) == [f"CREATE USER 'health'@'10.0.30.11' {how};"]
+
+
+def test_a_copy_of_another_host_has_what_health_asks_by_and_what_left_is_gone() -> None:
+    known = {"plugin": "unix_socket", "verifier": "", "tls": "ANY", "connections": 1}
+    accounts = [{**known, "name": "health", "host": f"10.0.30.{number}"} for number in (11, 12, 13)]
+    state = there()
+    state["accounts"] += accounts
+    assert sql(asked(asked_from=["10.0.30.11", "10.0.30.12"]), state) == ["DROP USER 'health'@'10.0.30.13';"]
 
 
 @pytest.mark.parametrize(

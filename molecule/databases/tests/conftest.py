@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from machines import PROJECT, SOURCES, Machines
+from watched import ASK
 
 from rackwright.site.inventory import load_inventory
 
@@ -68,6 +69,14 @@ def keeper(machines: Machines) -> Callable[..., Any]:
         return json.loads(out.splitlines()[-1])
 
     return asked
+
+
+@pytest.fixture(scope="session")
+def metrics(machines: Machines) -> Callable[[str, int], str]:
+    """Asks an exporter of a host, as Prometheus does."""
+    return lambda host, port: machines.inside(
+        "ops1", f"python3 - {machines.addresses[host]} {port} /metrics", data=ASK
+    )
 
 
 @pytest.fixture(scope="session")

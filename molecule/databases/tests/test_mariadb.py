@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -14,6 +15,12 @@ Ask = Callable[..., Any]
 ROWS = 2000
 WRONG = "no-password-of-this-site"
 REPOSITORY = "/var/lib/rackwright/backup"
+
+
+def health_of(cli: Cli) -> dict[str, str]:
+    """Returns what the site's health says of each server."""
+    checks = json.loads(cli("health", "--json").stdout)["checks"]
+    return {entry["host"]: entry["detail"] for entry in checks if entry["service"] == "mariadb"}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -116,11 +123,8 @@ def test_what_was_acknowledged_outlives_a_kill(client: Client, machines: Machine
     assert client("SELECT COUNT(*), MAX(n) FROM app.acknowledged") == f"{last}\t{last}"
 
 
-def test_it_is_measured_and_its_health_is_told(machines: Machines, cli: Cli) -> None:
-    address = machines.addresses["data1"]
-    tls = "--cacert /etc/rackwright/tls/ca.pem --cert /etc/rackwright/tls/prometheus/cert.pem"
-    tls += " --key /etc/rackwright/tls/prometheus/key.pem"
-    page = machines.inside("ops1", f"curl -sS {tls} https://{address}:9104/metrics")
+def test_it_is_measured_and_its_health_is_told(metrics: Callable[[str, int], str], cli: Cli) -> None:
+    page = metrics("data1", 9104)
     for line in (
         "mysql_up 1",
         "mysql_global_status_threads_connected ",
@@ -128,12 +132,7 @@ def test_it_is_measured_and_its_health_is_told(machines: Machines, cli: Cli) -> 
     ):
         assert line in page
     assert 'mysql_exporter_collector_success{collector="collect.global_status"} 1' in page
-    health = cli("health", "--json")
-    told = [entry for entry in json.loads(health.stdout)["checks"] if entry["service"] == "mariadb"]
-    assert {entry["host"]: entry["detail"] for entry in told} == {
-        "data1": "answers SQL",
-        "data2": "answers SQL",
-    }
+    assert health_of(cli) == {"data1": "answers SQL", "data2": "answers SQL"}
 
 
 def test_a_slow_statement_is_logged_and_its_log_is_turned(root: Root, machines: Machines) -> None:
@@ -178,6 +177,7 @@ def test_it_comes_back_on_another_host(client: Client, cli: Cli) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert client("SELECT COUNT(*) FROM app.notes", host="data2") == str(ROWS)
     assert client("SELECT COUNT(*) FROM app.notes") == str(ROWS)
+    assert health_of(cli) == {"data1": "answers SQL", "data2": "answers SQL"}
 
 
 def test_a_damaged_copy_changes_nothing(machines: Machines, client: Client) -> None:
@@ -200,7 +200,7 @@ def test_a_damaged_copy_changes_nothing(machines: Machines, client: Client) -> N
 def test_the_role_finds_nothing_to_do_afterwards(machines: Machines) -> None:
     status, said = machines.play("playbooks/mariadb.yml", "data1,data2")
     assert status == 0, said
-    assert "changed=1" not in said, said
+    assert set(re.findall(r"changed=(\d+)", said)) == {"0"}, said
 
 
 def test_a_new_password_is_taken_in_by_the_play_alone(

@@ -136,16 +136,10 @@ def test_a_copy_follows_over_tls_by_a_user_that_can_do_nothing_else(
     assert "replication" in redis("data1", "acl list")
 
 
-def test_it_is_measured(machines: Machines, redis: Ask) -> None:
+def test_it_is_measured(metrics: Callable[[str, int], str], redis: Ask) -> None:
     await_up(redis, "data2")
-    files = (("cacert", "ca.pem"), ("cert", "prometheus/cert.pem"), ("key", "prometheus/key.pem"))
-    tls = " ".join(f"--{option} /etc/rackwright/tls/{name}" for option, name in files)
-    pages = {
-        host: machines.inside("ops1", f"curl -sS {tls} https://{machines.addresses[host]}:9121/metrics")
-        for host in ("data1", "data2")
-    }
-    assert "redis_master_link_up{" in pages["data2"]
-    assert re.search(r"^redis_connected_slave_lag_seconds\{.*\} [0-9]", pages["data1"], re.MULTILINE)
+    assert re.search(r"^redis_master_link_up\{.*\} 1", metrics("data2", 9121), re.MULTILINE)
+    assert re.search(r"^redis_connected_slave_lag_seconds\{.*\} [0-9]", metrics("data1", 9121), re.MULTILINE)
 
 
 def test_another_leader_in_the_inventory_alone_is_refused(machines: Machines, redis: Ask) -> None:
@@ -171,7 +165,7 @@ def test_nothing_acknowledged_is_lost_when_one_hands_over(
     # Nothing is left to do, and callers are led there.
     status, said = machines.play("playbooks/redis.yml", "data1,data2", redis_primary="data2")
     assert status == 0, said
-    assert "changed=1" not in said, said
+    assert set(re.findall(r"changed=(\d+)", said)) == {"0"}, said
 
 
 def test_nothing_that_wait_confirmed_is_lost_when_the_one_that_leads_is_killed(
@@ -205,4 +199,4 @@ def test_the_former_follows_when_it_is_back_and_what_it_had_is_kept(machines: Ma
     told = machines.inside("data2", "redis-check-rdb /var/lib/redis/before-following.rdb")
     assert re.search(r"[1-9]\d* keys read", told)
     status, said = machines.play("playbooks/redis.yml", "data1,data2")
-    assert "changed=1" not in said, said
+    assert set(re.findall(r"changed=(\d+)", said)) == {"0"}, said

@@ -21,7 +21,8 @@ OWN = WRITE | {
 RIGHTS: Mapping[str, frozenset[str]] = {"read": READ, "write": WRITE, "own": OWN}
 # Of whoever watches the server: what it does, and nothing of what it holds.
 WATCHING = frozenset({"PROCESS", "BINLOG MONITOR", "SLAVE MONITOR"})
-# Stands for the host itself, whose health checks look at the certificate where callers come in.
+# Stands for the site's hosts with a server, whose health checks look at the certificate where callers come
+# in. Each host has all of these accounts, so that a copy of one host's data serves on another.
 HEALTH = "health"
 _PASSWORD, _SOCKET = "mysql_native_password", "unix_socket"
 QUESTION = """
@@ -133,12 +134,13 @@ def plan(params: Mapping[str, Any], state: Mapping[str, Any]) -> list[Change]:
         account = (params["watcher"], "localhost")
         wanted = {"plugin": _SOCKET, "verifier": "", "tls": "", "connections": 3}
         changes += _account(account, there.get(account), wanted, WATCHING, {}, state)
-    if params["asked_from"]:
+    asking = account_hosts(params["asked_from"])
+    for host in asking:
         # To a host that no account is for the server says nothing, not even by TLS. Nobody gets in by this
         # one: it asks for the socket, and over the network there is none.
-        account = (HEALTH, params["asked_from"])
         wanted = {"plugin": _SOCKET, "verifier": "", "tls": "ANY", "connections": 1}
-        changes += _account(account, there.get(account), wanted, frozenset(), {}, state)
+        changes += _account((HEALTH, host), there.get((HEALTH, host)), wanted, frozenset(), {}, state)
+    changes += [_dropped(account) for account in there if account[0] == HEALTH and account[1] not in asking]
     changes += [_dropped(account) for account in there if not account[0]]
     if "test" in state["databases"] and "test" not in {entry["name"] for entry in params["databases"]}:
         changes.append(Change("database", "test", ("removed",), ("DROP DATABASE `test`;",)))
