@@ -6,13 +6,14 @@ import json
 import shlex
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 from machines import PROJECT, SOURCES, Machines
-from watched import ASK
+from watched import ASK, Watched
 
 from rackwright.site.inventory import load_inventory
 
@@ -77,6 +78,23 @@ def metrics(machines: Machines) -> Callable[[str, int], str]:
     return lambda host, port: machines.inside(
         "ops1", f"python3 - {machines.addresses[host]} {port} /metrics", data=ASK
     )
+
+
+@pytest.fixture(scope="session")
+def reached(machines: Machines) -> Callable[[str], dict[str, str]]:
+    """Waits until what callers' hosts reach of a service is known, and returns it: instance -> 1 or 0."""
+    watched = Watched(machines, print)
+
+    def asked(service: str) -> dict[str, str]:
+        ends = time.monotonic() + 90
+        while True:
+            series = watched.query(f'min by (instance) (probe_success{{service="{service}"}})')
+            found = {entry["metric"]["instance"]: entry["value"][1] for entry in series}
+            if set(found.values()) == {"1"} or time.monotonic() > ends:
+                return found
+            time.sleep(2)
+
+    return asked
 
 
 @pytest.fixture(scope="session")

@@ -19,8 +19,8 @@ REPOSITORY = "/var/lib/rackwright/backup"
 
 def health_of(cli: Cli) -> dict[str, str]:
     """Returns what the site's health says of each server."""
-    checks = json.loads(cli("health", "--json").stdout)["checks"]
-    return {entry["host"]: entry["detail"] for entry in checks if entry["service"] == "mariadb"}
+    services = json.loads(cli("health", "--json").stdout)["services"]
+    return {entry["host"]: entry["detail"] for entry in services if entry["service"] == "mariadb"}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -123,7 +123,7 @@ def test_what_was_acknowledged_outlives_a_kill(client: Client, machines: Machine
     assert client("SELECT COUNT(*), MAX(n) FROM app.acknowledged") == f"{last}\t{last}"
 
 
-def test_it_is_measured_and_its_health_is_told(metrics: Callable[[str, int], str], cli: Cli) -> None:
+def test_it_is_measured_and_its_health_is_told(metrics: Ask, reached: Ask, cli: Cli) -> None:
     page = metrics("data1", 9104)
     for line in (
         "mysql_up 1",
@@ -133,6 +133,7 @@ def test_it_is_measured_and_its_health_is_told(metrics: Callable[[str, int], str
         assert line in page
     assert 'mysql_exporter_collector_success{collector="collect.global_status"} 1' in page
     assert health_of(cli) == {"data1": "answers SQL", "data2": "answers SQL"}
+    assert reached("mariadb") == {"data1:3306": "1", "data2:3306": "1"}
 
 
 def test_a_slow_statement_is_logged_and_its_log_is_turned(root: Root, machines: Machines) -> None:

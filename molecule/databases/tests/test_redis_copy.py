@@ -136,10 +136,13 @@ def test_a_copy_follows_over_tls_by_a_user_that_can_do_nothing_else(
     assert "replication" in redis("data1", "acl list")
 
 
-def test_it_is_measured(metrics: Callable[[str, int], str], redis: Ask) -> None:
+def test_it_is_measured(
+    metrics: Callable[[str, int], str], reached: Callable[[str], Any], redis: Ask
+) -> None:
     await_up(redis, "data2")
     assert re.search(r"^redis_master_link_up\{.*\} 1", metrics("data2", 9121), re.MULTILINE)
     assert re.search(r"^redis_connected_slave_lag_seconds\{.*\} [0-9]", metrics("data1", 9121), re.MULTILINE)
+    assert reached("redis") == {"data1:6379": "1", "data2:6379": "1"}
 
 
 def test_another_leader_in_the_inventory_alone_is_refused(machines: Machines, redis: Ask) -> None:

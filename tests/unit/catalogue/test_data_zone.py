@@ -31,6 +31,20 @@ def test_mariadb_is_called_by_its_clients_and_asked_by_who_measures(make_site: M
     assert "mariadb" not in {*without["services"], *without["roles"], *without["settings"]}
 
 
+def test_probers_speak_tls_to_those_alone_who_begin_with_it(make_site: MakeSite) -> None:
+    site = make_site(
+        {
+            "mariadb": ["data1"],
+            "mariadb_clients": ["app1"],
+            "monitoring": ["ops1"],
+            "monitored": list(make_site().hosts),
+        }
+    )
+    (probes,) = [job for job in host_plan(site, "ops1", MACHINE)["scrape"]["jobs"] if job["name"] == "probes"]
+    modules = {group["labels"]["service"]: group["labels"]["__param_module"] for group in probes["groups"]}
+    assert modules.items() >= {"mariadb": "tcp", "postgresql": "tcp", "redis": "tls"}.items()
+
+
 def test_hosts_with_redis_may_copy_each_other_and_one_alone_calls_nobody(make_site: MakeSite) -> None:
     assert called(make_site(), "redis") == {("app1", "data1", 6379)}
     # Which of two hosts leads may change, so both may call the other, and callers both.

@@ -18,6 +18,8 @@ ALERTS = "alertmanager"
 # A host that watches has it open anyway: its metrics say whether it is there. And what shippers have open:
 # each says whether it takes lines, and who shows no certificate is an error in its log.
 _NO_PROBE = frozenset({"sshd", "log_server"})
+# Their servers begin in clear, and go over to TLS after a word of their own. By the kind of their health.
+_CLEAR_FIRST = frozenset({"postgresql", "mariadb"})
 
 
 def scrape_plan(site: Site, host: str, tier: str) -> Plan:
@@ -133,7 +135,7 @@ def _probe(site: Site, flow: Flow, common: Plan) -> Plan:
         if health.host:
             module = f"edge_{health.status}"
             more = {"__param_hostname": f"{health.host}.{site.domain}"}
-    elif service.ports[flow.port_name].tls and service.health.kind != "postgresql":
+    elif service.ports[flow.port_name].tls and service.health.kind not in _CLEAR_FIRST:
         module = "tls"
     return {
         "targets": [_at(source.address, prober.port)],
