@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 Json = dict[str, Any]
+# A condition of SQL, and its values.
+Condition = tuple[str, list[object]]
 
 
 class Lines:
@@ -23,6 +25,10 @@ class Lines:
         self._base.execute(
             "CREATE TABLE IF NOT EXISTS lines (number INTEGER PRIMARY KEY, place TEXT, id TEXT, content TEXT,"
             " UNIQUE (place, id))"
+        )
+        # What is searched is of some minutes, out of all that is here.
+        self._base.execute(
+            """CREATE INDEX IF NOT EXISTS moments ON lines (json_extract(content, '$."@timestamp"'))"""
         )
         self._base.commit()
 
@@ -48,6 +54,35 @@ class Lines:
                 (after, size),
             ).fetchall()
         return [(n, p, i, json.loads(c)) for n, p, i, c in rows if fnmatch.fnmatch(p, pattern)]
+
+    def sorted(
+        self, pattern: str, conditions: list[Condition], order: list[str], size: int
+    ) -> list[tuple[str, str, Json, list[Any]]]:
+        """Return documents that conditions of SQL are true of, with what they are sorted by, downwards."""
+        where, values = self._where(pattern, conditions)
+        named = ", ".join(["place", "id", "content", *order])
+        down = ", ".join(f"{each} DESC" for each in order) or "number"
+        with self._lock:
+            rows = self._base.execute(
+                f"SELECT {named} FROM lines WHERE {where} ORDER BY {down} LIMIT ?",  # noqa: S608
+                [*values, size],
+            ).fetchall()
+        return [(place, number, json.loads(content), list(at)) for place, number, content, *at in rows]
+
+    def matching(self, pattern: str, conditions: list[Condition]) -> int:
+        """Return how many documents conditions of SQL are true of."""
+        where, values = self._where(pattern, conditions)
+        with self._lock:
+            (count,) = self._base.execute(
+                f"SELECT count(*) FROM lines WHERE {where}",  # noqa: S608
+                values,
+            ).fetchone()
+        return int(count)
+
+    @staticmethod
+    def _where(pattern: str, conditions: list[Condition]) -> tuple[str, list[object]]:
+        every: list[Condition] = [("place GLOB ?", [pattern]), *conditions]
+        return " AND ".join(text for text, _ in every), [value for _, values in every for value in values]
 
     def count(self, pattern: str) -> int:
         """Return how many documents the indices of a pattern hold."""

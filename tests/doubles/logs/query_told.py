@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+import re
 
 from common import Json
 from lines import Lines
@@ -26,21 +25,16 @@ def searched(lines: Lines, body: Json, pattern: str) -> Json:
         raise refuse("not known here", "parsing_exception")
     if size > _MOST or (after is not None and len(after) != len(sort)):
         raise refuse("size or search_after", "illegal_argument_exception")
-    tests = [_test(kind, about) for clause in filters for kind, about in clause.items()]
-    hits = [
-        {
-            "_index": place,
-            "_id": number,
-            "_source": content,
-            "sort": [_at(content, name) for name in _names(sort)],
-        }
-        for _, place, number, content in lines.found(pattern, 0, 10**9)
-        if all(test(content) for test in tests)
-    ]
-    hits.sort(key=lambda hit: hit["sort"], reverse=True)
+    conditions = [_condition(kind, about) for clause in filters for kind, about in clause.items()]
+    order = [_field(name) for name in _names(sort)]
+    total = lines.matching(pattern, conditions)
     if after is not None:
-        hits = [hit for hit in hits if hit["sort"] < after]
-    return {"hits": {"total": {"value": len(hits), "relation": "eq"}, "hits": hits[:size]}}
+        conditions.append((f"({', '.join(order)}) < ({_places(after)})", after))
+    hits = [
+        {"_index": place, "_id": number, "_source": content, "sort": at}
+        for place, number, content, at in lines.sorted(pattern, conditions, order, size)
+    ]
+    return {"hits": {"total": {"value": total, "relation": "eq"}, "hits": hits}}
 
 
 def _names(sort: list[Json]) -> list[str]:
@@ -49,16 +43,22 @@ def _names(sort: list[Json]) -> list[str]:
     return [name for entry in sort for name in entry]
 
 
-def _test(kind: str, about: Json) -> Callable[[Json], bool]:
-    (field, wanted) = next(iter(about.items()))
+def _condition(kind: str, about: Json) -> tuple[str, list[object]]:
+    """Return a condition of SQL, and its values."""
+    (name, wanted) = next(iter(about.items()))
     if kind == "terms":
-        return lambda content: _at(content, field) in wanted
+        return f"{_field(name)} IN ({_places(wanted)})", wanted
     if set(wanted) != {"gte", "lt"}:
         raise refuse("not known here", "parsing_exception")
-    return lambda content: bool(wanted["gte"] <= _at(content, field) < wanted["lt"])
+    return f"{_field(name)} >= ? AND {_field(name)} < ?", [wanted["gte"], wanted["lt"]]
 
 
-def _at(content: Any, path: str) -> Any:  # noqa: ANN401 - whatever a document has there
-    for name in path.split("."):
-        content = content[name]
-    return content
+def _field(name: str) -> str:
+    if not re.fullmatch(r"[@\w]+(\.\w+)*", name):
+        raise refuse("no field's name", "parsing_exception")
+    path = ".".join(f'"{part}"' for part in name.split("."))
+    return f"json_extract(content, '$.{path}')"
+
+
+def _places(values: list[object]) -> str:
+    return ", ".join("?" * len(values))
