@@ -62,6 +62,12 @@ options:
         description: Mode of the file, octal.
         type: str
         default: "0644"
+      member:
+        description:
+          - Name of one file in the source, an archive (tar, compressed or not), whose checksum
+            O(items[].sha256) then is; only this file is put in place.
+          - It is known again by what is remembered of it, and brought anew where nothing is.
+        type: str
       ca_file:
         description: The authority on the host that the URL is checked against, instead of the system's.
         type: path
@@ -144,6 +150,7 @@ def main() -> None:
                     "owner": {"type": "str", "default": "root"},
                     "group": {"type": "str", "default": "root"},
                     "mode": {"type": "str", "default": "0644"},
+                    "member": {"type": "str"},
                     "ca_file": {"type": "path"},
                     "size": {"type": "int"},
                 },

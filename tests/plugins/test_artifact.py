@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import grp
 import http.server
+import io
 import json
 import os
 import pwd
 import runpy
 import subprocess
 import sys
+import tarfile
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -227,3 +229,55 @@ def test_bad_input_is_refused_on_the_control_node(tmp_path: Path, sha: str, told
     assert refused.returncode != 0
     # Ansible breaks its messages into lines.
     assert told in " ".join((refused.stdout + refused.stderr).split())
+
+
+def archive(**members: bytes) -> bytes:
+    """Return a compressed archive of files."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+        for name, content in members.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            tar.addfile(entry, io.BytesIO(content))
+    return packed.getvalue()
+
+
+def test_one_file_is_taken_out_of_an_archive_and_known_again(host: Host, mirror: tuple[Path, str]) -> None:
+    directory, url = mirror
+    content = archive(readme=b"read me", program=b"#!/bin/sh\n")
+    (directory / "release.tar.gz").write_bytes(content)
+    item = host.item(f"{url}/release.tar.gz", content, member="program", mode="0755")
+
+    assert host.run(item)["changed"]
+    assert host.dest.read_bytes() == b"#!/bin/sh\n"
+    assert host.dest.stat().st_mode & 0o777 == 0o755
+    assert [path.name for path in host.dest.parent.iterdir()] == [host.dest.name]
+    assert not host.run(item)["changed"]
+    # Of another content than was put there nothing is known.
+    host.dest.write_bytes(b"something else")
+    assert host.run(item)["changed"]
+    assert host.dest.read_bytes() == b"#!/bin/sh\n"
+
+
+@pytest.mark.parametrize("member", ["absent", "../program"])
+def test_what_is_not_in_the_archive_changes_nothing(
+    host: Host, mirror: tuple[Path, str], member: str
+) -> None:
+    directory, url = mirror
+    content = archive(program=b"new")
+    (directory / "release.tar.gz").write_bytes(content)
+    host.dest.parent.mkdir(parents=True)
+    host.dest.write_bytes(b"old")
+
+    failed = host.run(host.item(f"{url}/release.tar.gz", content, member=member))
+    assert f"no archive with a file '{member}'" in failed["msg"]
+    assert host.dest.read_bytes() == b"old"
+    assert [path.name for path in host.dest.parent.iterdir()] == [host.dest.name]
+
+
+def test_a_file_that_is_no_archive_is_refused(host: Host, mirror: tuple[Path, str]) -> None:
+    directory, url = mirror
+    (directory / "release.tar.gz").write_bytes(b"no archive")
+    failed = host.run(host.item(f"{url}/release.tar.gz", b"no archive", member="program"))
+    assert "no archive with a file 'program'" in failed["msg"]
+    assert not host.dest.exists()

@@ -9,6 +9,7 @@ import os
 import pwd
 import shutil
 import ssl
+import tarfile
 import tempfile
 import urllib.error
 import urllib.request
@@ -166,6 +167,8 @@ def place(item: dict[str, Any], upload: Path, stamps: Stamps) -> None:
                 f"{dest}: {item['source']} has SHA-256 {found}, expected {item['sha256']}; "
                 "nothing was replaced. Get the right file, or correct the checksum if this content is meant"
             )
+        if item.get("member"):
+            take_member(scratch, item)
         set_access(scratch, item, dry=False)
         scratch.replace(dest)
     except OSError as error:
@@ -175,6 +178,37 @@ def place(item: dict[str, Any], upload: Path, stamps: Stamps) -> None:
             os.close(descriptor)
         scratch.unlink(missing_ok=True)
     stamps.remember(dest, found)
+
+
+def take_member(archive: Path, item: dict[str, Any]) -> None:
+    """Put one file of an archive in the archive's place; it has been checked as a whole.
+
+    Raises:
+        ArtifactError: It is no archive, or has no such file.
+    """
+    taken = archive.with_name(f"{archive.name}.member")
+    try:
+        with (
+            tarfile.open(archive) as opened,
+            _member(opened, item["member"]) as content,
+            taken.open("xb") as writer,
+        ):
+            shutil.copyfileobj(content, writer, BLOCK)
+            writer.flush()
+            os.fsync(writer.fileno())
+        taken.replace(archive)
+    except (tarfile.TarError, KeyError, EOFError) as error:
+        message = f"{item['dest']}: {item['source']} is no archive with a file {item['member']!r} ({error})"
+        raise ArtifactError(message) from error
+    finally:
+        taken.unlink(missing_ok=True)
+
+
+def _member(archive: tarfile.TarFile, name: str) -> IO[bytes]:
+    content = archive.extractfile(name)
+    if content is None:
+        raise KeyError(name)
+    return content
 
 
 def upload_path(state_dir: Path, item: dict[str, Any]) -> Path:
