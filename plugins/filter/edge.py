@@ -63,6 +63,18 @@ def url_address(address: str) -> str:
     return f"[{address}]" if ":" in str(address) else str(address)
 
 
+def edge_former(units: list[str]) -> list[dict[str, Any]]:
+    """Return what the block `units` does with the proxies that a site had before."""
+    return [{"name": str(unit), "former": True, "enabled": False, "state": "stopped"} for unit in units]
+
+
+def edge_traefik(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return what Traefik's file provider reads, of the variables of its role."""
+    from rackwright.edge.traefik.configuration import configuration  # noqa: PLC0415 - for the sites that have it
+
+    return configuration({name.removeprefix("traefik_"): value for name, value in plain(settings).items()})
+
+
 def edge_problems(settings: dict[str, Any], role: str) -> list[str]:
     """Return what is wrong with the variables of a proxy's role, one sentence for each."""
     return problems.problems(str(role), plain(settings))
@@ -96,6 +108,8 @@ class FilterModule:
         """Return the filters by name."""
         return {
             "edge_errors": edge_errors,
+            "edge_former": edge_former,
+            "edge_traefik": edge_traefik,
             "edge_problems": edge_problems,
             "edge_said": edge_said,
             "edge_sites": edge_sites,

@@ -41,7 +41,9 @@ def test_every_service_has_its_role(catalogue: Catalogue, root: Path) -> None:
 def test_every_port_has_a_caller(catalogue: Catalogue) -> None:
     for name, service in catalogue.services.items():
         for port_name, port in service.ports.items():
-            assert port.callers, f"{name}.{port_name}: a port that nobody may call need not listen"
+            where = f"{name}.{port_name}"
+            assert port.callers or port.loopback, f"{where}: a port that nobody may call need not listen"
+            assert not (port.callers and port.loopback), f"{where}: nobody reaches the loopback"
 
 
 def test_metrics_are_open_to_monitoring(catalogue: Catalogue) -> None:

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-ENGINES = ("nginx", "haproxy")
+ENGINES = ("nginx", "haproxy", "traefik")
 GOOD: dict[str, Any] = {
     "domain": "lab.example.internal",
     "listen": {

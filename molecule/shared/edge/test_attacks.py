@@ -34,11 +34,15 @@ def seen(answer: Mapping[str, Any]) -> list[str]:
 # --- whose address
 
 
-def test_a_proxy_that_is_trusted_says_who_the_client_is(ask: Ask) -> None:
+def test_a_proxy_that_is_trusted_says_who_the_client_is(
+    ask: Ask, inventory: Mapping[str, Any], engine: str
+) -> None:
     answer = ask("/api/echo", of="app2", headers={"X-Forwarded-For": "10.1.2.3"})
 
     assert answer["status"] == 200
-    assert seen(answer) == ["10.1.2.3"]
+    # Traefik passes on the list, with who has told it at its end.
+    told = f", {inventory['app2'].variables['ansible_host']}" if engine == "traefik" else ""
+    assert seen(answer) == [f"10.1.2.3{told}"]
 
 
 def test_what_the_client_wrote_before_a_trusted_proxy_did_is_not_believed(ask: Ask) -> None:
@@ -113,12 +117,13 @@ def test_a_site_that_asks_for_certificates_is_not_opened_by_another_ones_handsha
 
 
 def test_a_client_without_a_certificate_is_refused_and_one_with_it_is_not(
-    ask: Ask, variables: Mapping[str, Any]
+    ask: Ask, variables: Mapping[str, Any], engine: str
 ) -> None:
     host = f"monitoring.{variables['domain']}"
     certificate = Path(variables["lab_directory"], "client.pem").read_text()
 
-    assert ask("/", host=host)["status"] == 403
+    # With Traefik it gets no further than the handshake.
+    assert ask("/", host=host).get("status") == (None if engine == "traefik" else 403)
     assert ask("/", host=host, client_certificate=certificate)["status"] == 200
 
 
@@ -135,7 +140,7 @@ def test_a_megabyte_more_than_allowed_is_refused_also_without_a_length(
     answer = ask("/", parts=[head, *chunk], fill=megabyte, patience=10)
 
     # HAProxy cannot count what goes by, and asks for the length.
-    refused = {"nginx": "413", "haproxy": "411"}[engine]
+    refused = {"haproxy": "411"}.get(engine, "413")
     assert answer["answer"].startswith(f"HTTP/1.1 {refused}")
 
 
@@ -156,6 +161,12 @@ def test_a_request_that_can_be_read_in_two_ways_is_refused(
     smuggled = "0\r\n\r\nGET /api/admin/ HTTP/1.1\r\nHost: evil\r\n\r\n"
     answer = ask("/", parts=[f"POST /api/echo HTTP/1.1\r\nHost: {api}\r\n{headers}\r\n\r\n{smuggled}"])
 
+    if engine == "traefik" and headers == BOTH:
+        # Read by RFC 9112's one way. What follows is a request of its own, for no name of ours.
+        first, second = answer["answer"].split("HTTP/1.1 ")[1:]
+        assert json.loads(first.partition("\r\n\r\n")[2])["received"] == 0
+        assert second.startswith("421 ")
+        return
     assert answer["answer"].count("HTTP/1.1") == 1
     if engine == "haproxy" and headers == BOTH:
         # It reads it by RFC 9112's one way, passes it on with that one alone, and ends the connection.
@@ -216,10 +227,11 @@ def test_a_websocket_is_passed_on_where_it_may_be(ask: Ask, variables: Mapping[s
 
 
 def test_a_browser_of_another_origin_is_told_nothing(ask: Ask) -> None:
-    good = ask("/api/echo", method="OPTIONS", headers={"Origin": "https://portal.example.internal"})
+    asked = {"Origin": "https://portal.example.internal", "Access-Control-Request-Method": "POST"}
+    good = ask("/api/echo", method="OPTIONS", headers=asked)
     bad = ask("/api/echo", headers={"Origin": "https://evil.example"})
 
-    assert good["status"] == 204
+    assert good["status"] in {200, 204}
     assert good["headers"]["access-control-allow-origin"] == "https://portal.example.internal"
     assert "access-control-allow-origin" not in bad["headers"]
 

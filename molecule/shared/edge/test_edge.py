@@ -55,9 +55,15 @@ def test_the_certificate_is_of_the_authority_and_names_the_site(
         ({"host": "api.other.internal", "anyone": True}, "unrecognized name|UNRECOGNIZED_NAME|handshake"),
     ],
 )
-def test_an_unknown_name_gets_no_answer(ask: Ask, options: dict[str, Any], complaint: str) -> None:
+def test_an_unknown_name_gets_no_answer(
+    ask: Ask, options: dict[str, Any], complaint: str, engine: str
+) -> None:
     answer = ask("/health", **options)
 
+    if engine == "traefik" and not options.get("tls", True):
+        # It cannot hang up on a request that it has read.
+        assert answer["status"] == 421
+        return
     assert "status" not in answer
     assert re.search(complaint, answer["error"])
 
@@ -86,7 +92,7 @@ def test_a_cipher_without_forward_secrecy_is_refused(ask: Ask) -> None:
     assert "handshake failure" in weak["error"].lower().replace("_", " ")
 
 
-def test_security_headers_are_on_answers_and_on_errors(ask: Ask) -> None:
+def test_security_headers_are_on_answers_and_on_errors(ask: Ask, engine: str) -> None:
     for path, status in (("/api/echo", 200), ("/nothing", 404)):
         answer = ask(path)
         headers = answer["headers"]
@@ -95,7 +101,9 @@ def test_security_headers_are_on_answers_and_on_errors(ask: Ask) -> None:
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["x-frame-options"] == "DENY"
         assert headers.get("server", "nginx") == "nginx"
-        assert re.fullmatch("[0-9a-f]{32}", headers["x-request-id"])
+        # Traefik makes none: the service's passes.
+        made = "from-the-app" if engine == "traefik" and status == 200 else "[0-9a-f]{32}"
+        assert re.fullmatch(made, headers["x-request-id"])
 
 
 # --- what goes where
@@ -118,7 +126,7 @@ def test_errors_of_the_app_pass_as_they_are(ask: Ask) -> None:
 
 
 def test_the_app_learns_the_true_client_whatever_the_client_says(
-    ask: Ask, inventory: Mapping[str, Any]
+    ask: Ask, inventory: Mapping[str, Any], engine: str
 ) -> None:
     lies = {
         "X-Forwarded-For": "198.51.100.7",
@@ -134,7 +142,8 @@ def test_the_app_learns_the_true_client_whatever_the_client_says(
     assert headers["x-forwarded-for"] == [client]
     assert headers["x-real-ip"] == [client]
     assert headers["x-forwarded-proto"] == ["https"]
-    assert headers["x-request-id"] == [answer["headers"]["x-request-id"]]
+    given = None if engine == "traefik" else [answer["headers"]["x-request-id"]]
+    assert headers.get("x-request-id") == given
     assert "198.51.100.7" not in answer["body"]
     assert "evil.example" not in answer["body"]
 
@@ -199,7 +208,7 @@ def test_uploads_pass_up_to_the_limit_and_no_further(ask: Ask) -> None:
 
 
 @pytest.mark.usefixtures("rested")
-def test_a_burst_of_questions_beyond_the_limit_gets_429(ask: Ask) -> None:
+def test_a_burst_of_questions_beyond_the_limit_gets_429(ask: Ask, engine: str) -> None:
     answers = ask("/api/chat", repeat=60)["answers"]
 
     limited = [answer for answer in answers if answer["status"] == 429]
@@ -208,7 +217,11 @@ def test_a_burst_of_questions_beyond_the_limit_gets_429(ask: Ask) -> None:
     # 1 and the burst of 20, and what the rate of 100/s lets through while the 60 arrive.
     assert 21 <= len(passed) < 60
     assert limited[0]["headers"]["retry-after"] == "1"
-    assert said(limited[0])["error"]["message"] == "too many requests, slow down"
+    if engine == "traefik":
+        # In its own words: put in their place, ours would stand for the app's 429 as well.
+        assert limited[0]["body"] == "Too Many Requests"
+    else:
+        assert said(limited[0])["error"]["message"] == "too many requests, slow down"
 
 
 @pytest.mark.usefixtures("rested")
@@ -220,14 +233,19 @@ def test_other_requests_have_a_wider_limit(ask: Ask) -> None:
 
 
 def test_the_log_is_json_without_queries_and_without_health(ask: Ask, edge: Host, engine: str) -> None:
-    answer = ask("/api/echo?token=hidden", headers={"User-Agent": 'quo"ted\\'})
+    agent = f'quo"ted\\{time.time()}'
     ask("/health?seen=1")
+    answer = ask("/api/echo?token=hidden", headers={"User-Agent": agent})
 
-    lines = edge.check_output(f"tail -n 20 /var/log/{engine}/access.log").splitlines()
-    entries = [json.loads(line) for line in lines]
-    entry = next(entry for entry in entries if entry["request_id"] == answer["headers"]["x-request-id"])
+    for _ in range(10):
+        lines = edge.check_output(f"tail -n 20 /var/log/{engine}/access.log").splitlines()
+        entries = [json.loads(line) for line in lines]
+        if mine := [entry for entry in entries if entry["agent"] == agent]:
+            break
+        time.sleep(0.3)
+    (entry,) = mine
     assert (entry["path"], entry["status"], entry["method"]) == ("/api/echo", 200, "GET")
-    assert entry["agent"] == 'quo"ted\\'
+    assert entry["request_id"] == answer["headers"]["x-request-id"]
     assert "hidden" not in "".join(lines)
     assert "/health" not in {entry["path"] for entry in entries}
 
@@ -268,10 +286,14 @@ def test_an_upstream_with_a_certificate_of_another_authority_is_not_trusted(
                 f"-subj /CN=app -keyout {tls}/key.pem -out {tls}/cert.pem"
             )
             host.check_output("systemctl restart upstream.service")
-        time.sleep(1)
-        answer = ask("/api/echo")
-        # HAProxy calls a service that it may not speak with one that is not there.
-        assert answer["status"] in {502, 503}
+        # HAProxy calls a service that it may not speak with one that is not there; Traefik does so once it
+        # has asked after it, and is short until then.
+        for _ in range(10):
+            time.sleep(1)
+            answer = ask("/api/echo")
+            assert answer["status"] in {502, 503}
+            if answer["headers"]["content-type"] == "application/json":
+                break
         assert said(answer)["error"]["message"].startswith("the service ")
     finally:
         for host in hosts:

@@ -74,20 +74,25 @@ def test_the_log_server_takes_lines_of_every_host_and_of_nobody_else(make_site: 
 def test_one_engine_is_the_edge_and_the_other_costs_nothing(make_site: MakeSite) -> None:
     plans = {
         engine: host_plan(make_site({}, choices={"edge_engine": engine}), "edge1", MACHINE)
-        for engine in ("nginx", "haproxy")
+        for engine in ("nginx", "haproxy", "traefik")
     }
-    for engine, other in (("nginx", "haproxy"), ("haproxy", "nginx")):
-        plan = plans[engine]
+    for engine, plan in plans.items():
         assert plan["edge_engine"] == {"kind": engine, "urls": []}
         assert engine in plan["services"]
-        assert other not in {*plan["services"], *plan["roles"], *plan["settings"]}
-    # What is served, and what the edge may call, is the same.
-    assert plans["nginx"]["edge"] == plans["haproxy"]["edge"]
-    assert plans["nginx"]["firewall"]["outbound"] == plans["haproxy"]["firewall"]["outbound"]
+        others = {other for other in plans if other != engine}
+        assert not others & {*plan["services"], *plan["roles"], *plan["settings"]}
+        # What is served, and what the edge may call, is the same.
+        assert plan["edge"] == plans["nginx"]["edge"]
+        assert plan["firewall"]["outbound"] == plans["nginx"]["firewall"]["outbound"]
+    assert plans["traefik"]["listen"]["traefik"]["files"] == {"address": "127.0.0.1", "port": 8182}
+    # What serves files for Traefik is called by nobody else, and by the edge's own account.
+    (may,), (usual,) = (plans[engine]["firewall"]["confined"] for engine in ("traefik", "nginx"))
+    assert set(may["ports"]) - set(usual["ports"]) == {8182}
     opened = {
         engine: {rule["port"] for rule in plan["firewall"]["inbound"]} for engine, plan in plans.items()
     }
-    assert {80, 443} <= opened["nginx"] & opened["haproxy"]
+    assert {80, 443} <= opened["nginx"] & opened["haproxy"] & opened["traefik"]
+    assert 8182 not in opened["traefik"]
 
 
 def test_a_site_that_says_nothing_has_nginx(make_site: MakeSite) -> None:

@@ -21,6 +21,7 @@ def route(**changes: object) -> dict[str, Any]:
         "access": "clients",
         "limit": "api",
         "balance": "least_conn",
+        "health": "/health",
         "exact": False,
         "websocket": False,
         "page": False,

@@ -182,8 +182,16 @@ BAD: dict[str, Bad] = {
         [add("edge_tls: {mode: acme}")],
     ),
     "unknown engine of the edge": Bad(
-        [("edge_engine", "traefik", "there are nginx, haproxy", "write `edge_engine: ", "")],
+        [("edge_engine", "envoy", "there are nginx, haproxy, traefik", "write `edge_engine: ", "")],
+        [add("edge_engine: envoy")],
+    ),
+    "Traefik without its release": Bad(
+        [("traefik_release", "(empty)", "no package source has Traefik", "docs/edge.md", "")],
         [add("edge_engine: traefik")],
+    ),
+    "Traefik without a checksum": Bad(
+        [("traefik_release", "traefik.tar.gz", "with its checksum", "sha256: <64 digits>", "")],
+        [add("edge_engine: traefik\ntraefik_release: {source: /srv/traefik.tar.gz, sha256: latest}")],
     ),
     "OCSP with HAProxy": Bad(
         [("edge_tls.ocsp_responder", "http://192.0.2.1/ocsp", "the certificate names", "leave it out", "")],

@@ -142,6 +142,14 @@ def test_haproxy(cpus: int, users: int, threads: int, connections: int) -> None:
     }
 
 
+@pytest.mark.parametrize(("users", "connections"), [(10, 4096), (1000, 8192)])
+def test_traefik(users: int, connections: int) -> None:
+    sizing = alone("traefik", share=None, intent=Intent(concurrent_users=users))
+    assert values(sizing, "traefik") == {"connections": connections, "open_files": connections * 2 + 512}
+    given = alone("traefik", share=None, options={"traefik_connections": 10_000})
+    assert values(given, "traefik")["open_files"] == 20_512
+
+
 def test_an_operator_sets_haproxy_and_the_files_follow() -> None:
     sizing = alone("haproxy", share=None, options={"haproxy_connections": 10_000, "haproxy_threads": 3})
     assert values(sizing, "haproxy") == {"threads": 3, "connections": 10_000, "open_files": 20_512}

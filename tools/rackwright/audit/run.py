@@ -21,7 +21,7 @@ from rackwright.zones.run import try_zones
 
 PLAYBOOK = "playbooks/audit.yml"
 _LOOK = "Look"
-# Of the edge by nginx, and of what serves files behind HAProxy, for which there is no such reader.
+# Of the edge by nginx, and of what serves files behind another proxy, for which there is no such reader.
 _NGINX = ("/etc/nginx/nginx.conf", "/etc/rackwright/edge-files/nginx.conf")
 _GIXY_SECONDS = 120
 

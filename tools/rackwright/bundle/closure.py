@@ -98,7 +98,7 @@ def wanted(inventory: Inventory) -> Wanted:
         values = inventory.hosts[host].variables
         for role in its_roles:
             _image(role, values, images, archives)
-        files |= {each.sha256: each for each in _model_files(its_roles, values)}
+        files |= {each.sha256: each for each in _given_files(its_roles, values)}
         for build in _value(values, "models_wanted") or ():
             models[build["model"], str(build.get("quantisation") or "")] = None
     every_role = {role for its_roles in roles.values() for role in its_roles}
@@ -170,9 +170,12 @@ def _image(role: str, values: Mapping[str, Any], images: dict[str, None], archiv
         images[str(image["name"])] = None
 
 
-def _model_files(roles: list[str], values: Mapping[str, Any]) -> Iterator[File]:
-    """Yield the files of models that a role is given by path or URL, with a checksum."""
+def _given_files(roles: list[str], values: Mapping[str, Any]) -> Iterator[File]:
+    """Yield what a role is given by path or URL, with a checksum: its program's release, files of models."""
     for role in roles:
+        release = _value(values, f"{role}_release")
+        if isinstance(release, Mapping) and {"source", "sha256"} <= set(release):
+            yield File(role, str(release["source"]), str(release["sha256"]))
         given = [_value(values, f"{role}_model"), *(_value(values, f"{role}_models") or ())]
         for model in filter(lambda each: isinstance(each, Mapping), given):
             source = model.get("file") or model.get("source")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, replace
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from rackwright.catalogue.health import HttpHealth
 from rackwright.catalogue.model import Port, Service
 
 if TYPE_CHECKING:
@@ -31,13 +33,15 @@ def called_by_edge(service: Service, ports: Mapping[str, Port]) -> dict[str, Por
 def edge_routes(site: Site) -> list[dict[str, Any]]:
     """Return every route to a service that the site runs, in the catalogue's order.
 
-    Each is the catalogue's route with `service`, `tls` and `servers` (host, address, port).
+    Each is the catalogue's route with `service`, `tls`, `health` (the path that is answered with 200 where
+    all is well, empty where that is asked in another way) and `servers` (host, address, port).
     """
     return [
         {
             **asdict(route),
             "service": name,
             "tls": port.tls,
+            "health": _health_path(service, route.port),
             "servers": [
                 {"host": host.name, "address": host.address, "port": port.port}
                 for host in site.hosts_of(name)
@@ -48,3 +52,10 @@ def edge_routes(site: Site) -> list[dict[str, Any]]:
         for route in service.edge
         for port in (service.ports[route.port],)
     ]
+
+
+def _health_path(service: Service, port: str) -> str:
+    health = service.health
+    if isinstance(health, HttpHealth) and health.port == port and health.status == HTTPStatus.OK:
+        return health.path
+    return ""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rackwright.catalogue.site import Site
 
 Plan = dict[str, Any]
-# Of the workers of nginx and HAProxy, by which the outside speaks with the platform; Debian and Ubuntu have
+# Of the proxies that the edge may be, by which the outside speaks with the platform; Debian and Ubuntu have
 # it from the start.
 EDGE_USER = "www-data"
 
@@ -121,4 +121,7 @@ def confined(site: Site, host: str) -> list[Plan]:
         return []
     here = site.services_of(host)
     ports = {service.ports[route.port].port for service in here.values() for route in service.edge}
+    # And of the edge's own, those that are for nobody else.
+    own = (port for service in here.values() if service.group == GROUP for port in service.ports.values())
+    ports |= {port.port for port in own if port.loopback}
     return [{"user": EDGE_USER, "ports": sorted(ports)}]

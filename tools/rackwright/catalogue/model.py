@@ -44,6 +44,7 @@ class Port:
         protocol: tcp or udp.
         tls: Whether it speaks TLS; the service then needs a certificate.
         container_port: The number inside the container, where the service is one.
+        loopback: Whether it is on the loopback alone, for the service itself; then nobody is a caller.
         further: How many ports above it belong to further instances of the service; they are called
             `<name>_1`, `<name>_2` and so on, and all else is the same.
     """
@@ -54,6 +55,7 @@ class Port:
     protocol: Literal["tcp", "udp"] = "tcp"
     tls: bool = False
     container_port: PortNumber | None = None
+    loopback: bool = False
     further: Annotated[int, Field(ge=0, le=63)] = 0
 
 

@@ -31,6 +31,7 @@ COMMON_ROLES = ("base", "firewall", "tls", "hardening")
 
 # What may stand between the shippers and the log store.
 INTAKE = "logstash"
+LOOPBACK = "127.0.0.1"
 
 Plan = dict[str, Any]
 
@@ -77,7 +78,7 @@ def host_plan(
         "zones": {name: other.zone for name, other in site.hosts.items()},
         "listen": {
             name: {
-                port_name: {"address": here.address, "port": port.port}
+                port_name: {"address": LOOPBACK if port.loopback else here.address, "port": port.port}
                 for port_name, port in service.ports.items()
             }
             for name, service in services.items()

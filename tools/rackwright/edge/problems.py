@@ -1,6 +1,6 @@
 """What is wrong with the settings of the edge's proxy, whichever it is, before any host is touched.
 
-The proxies' roles have the same variables, each under its own name (`nginx_sites`, `haproxy_sites`).
+The proxies' roles have the same variables, each under its own name (`nginx_sites`, `traefik_sites`).
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ _NUMBERS = {
     "upload_limit_mb": (1, 10_240, 50),
     "header_timeout": (1, 600, 15),
     "body_timeout": (1, 3_600, 30),
+    "request_timeout": (1, 3_600, 120),
     "connect_timeout": (1, 600, 75),
     "read_timeout": (1, 86_400, 300),
     "hsts_seconds": (0, 63_072_000, 31_536_000),

@@ -1,6 +1,6 @@
 """Turns the catalogue's routes and a site's lists of networks into what a proxy serves: sites and upstreams.
 
-The same for every proxy, so that nginx and HAProxy cannot differ in who may do what.
+The same for every proxy, so that they cannot differ in who may do what.
 """
 
 from __future__ import annotations
@@ -24,11 +24,12 @@ def upstream_name(route: Route) -> str:
 
 
 def upstreams(routes: Iterable[Route], domain: str) -> dict[str, dict[str, Any]]:
-    """Return what is behind the edge by name: servers, balance, and `tls_name` where TLS is spoken."""
+    """Return what is behind the edge by name: servers, balance, `health`, `tls_name` for TLS."""
     return {
         upstream_name(route): {
             "servers": [{"address": item["address"], "port": item["port"]} for item in route["servers"]],
             "balance": route["balance"],
+            "health": route["health"],
             # The name that certificates of the catalogue carry (plan.py); none: plain HTTP.
             "tls_name": f"{route['service'].replace('_', '-')}.{domain}" if route["tls"] else "",
         }

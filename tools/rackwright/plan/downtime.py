@@ -17,6 +17,7 @@ DEFAULT_SECONDS: Mapping[str, float] = {
     "redis": 3.0,
     "nginx": 1.0,
     "haproxy": 1.0,
+    "traefik": 2.0,
     "app": 5.0,
     "node_exporter": 1.0,
     "docker": 5.0,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from rackwright.catalogue.edge import GROUP
@@ -13,6 +14,12 @@ from rackwright.site.inventory import Inventory
 from rackwright.site.plain import Value
 
 DOCS = "docs/edge.md"
+# Engines that cannot be told whom to ask for the state of a certificate.
+_RESPONDERS = {
+    "haproxy": "HAProxy asks the responder that the certificate names",
+    "traefik": "Traefik asks the responder that the certificate names",
+}
+_SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 Get = Callable[[str], Value]
 
 
@@ -52,13 +59,16 @@ def edge_findings(
             f"the ACME server may ask any of {', '.join(edges)} for the answer that only one of them has",
             "fetch the certificate elsewhere and give it: {mode: provided, certificate: …, key: …}",
         )
-    if tls.get("ocsp_responder") and get("edge_engine") == "haproxy":
+    engine = str(get("edge_engine") or "")
+    if tls.get("ocsp_responder") and engine in _RESPONDERS:
         yield Finding(
             "edge_tls.ocsp_responder",
             short(tls["ocsp_responder"]),
-            "HAProxy asks the responder that the certificate names, and hosts ask no resolver",
+            f"{_RESPONDERS[engine]}, and hosts ask no resolver",
             f"leave it out, or write `edge_engine: nginx`; {DOCS}",
         )
+    if engine == "traefik":
+        yield from _release(get("traefik_release"))
     if tls.get("mode") == "provided":
         files = get("edge_files")
         domain = str(get("domain") or "")
@@ -68,6 +78,18 @@ def edge_findings(
                 rule, _, hint = rest.rpartition("; ")
                 value = tls.get(variable.rpartition(".")[2], "")
                 yield Finding(variable, short(value), rule, hint)
+
+
+def _release(release: Value) -> Iterator[Finding]:
+    """Traefik is in no package source, so a site says where its release is."""
+    given = release if isinstance(release, Mapping) else {}
+    if not given.get("source") or not _SHA256.fullmatch(str(given.get("sha256") or "")):
+        yield Finding(
+            "traefik_release",
+            short(release) if release else "(empty)",
+            "no package source has Traefik: it comes as the archive of its release, with its checksum",
+            f"{{source: /srv/bundle/traefik_v3.7.9_linux_amd64.tar.gz, sha256: <64 digits>}}; {DOCS}",
+        )
 
 
 def _names(inventory: Inventory, catalogue: Catalogue, access: Mapping[str, Value]) -> list[str]:

@@ -153,7 +153,7 @@ class SiteVariables(Strict):
     )
     edge_engine: str = Field(
         default="nginx",
-        description="What the outside speaks with: nginx, or haproxy (docs/edge.md).",
+        description="What the outside speaks with: nginx, haproxy or traefik (docs/edge.md).",
     )
     sign_in_provider: SignInProvider = Field(
         default=SignInProvider(),

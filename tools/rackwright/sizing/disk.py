@@ -33,6 +33,7 @@ DISK_NEEDS: Mapping[str, DiskNeed] = {
     "app": DiskNeed(1, 1),
     "nginx": DiskNeed(1, 1),
     "haproxy": DiskNeed(1, 1),
+    "traefik": DiskNeed(1, 1),
     "qdrant": DiskNeed(4, 4),
     "chroma": DiskNeed(4, 2),
     "rclone": DiskNeed(4, 2),

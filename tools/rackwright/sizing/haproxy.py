@@ -1,4 +1,4 @@
-"""HAProxy: threads, connections and files. It lives in the system's reserve."""
+"""HAProxy and Traefik: threads, connections and files. They live in the system's reserve."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ LARGEST_THREADS = 32
 MOST_CONNECTIONS = 262_144
 _REQUIREMENT = "the deployment plan, worker_connections 4096"
 _MANUAL = "HAProxy configuration manual, global"
+_SYSTEMD = "systemd.exec, LimitNOFILE"
 
 
 def size_haproxy(asked: Asked) -> Sized:
@@ -25,26 +26,36 @@ def size_haproxy(asked: Asked) -> Sized:
         count = min(LARGEST_THREADS, asked.machine.cpus)
         rule = f"one per core, at most {LARGEST_THREADS}"
         threads = Explained(count, "", rule, {"cpus": asked.machine.cpus}, _MANUAL)
-    given = asked.option("haproxy_connections", least=64)
-    if given is not None:
-        connections = asked_for("haproxy_connections", given)
-    else:
-        connections = _connections(asked.intent.concurrent_users)
-    total = int(connections.value)
-    files = Explained(
-        total * 2 + OWN_FILES,
-        "",
-        f"connections x 2 + {OWN_FILES}: each may have one to an upstream",
-        {"connections": total},
-        _MANUAL,
-    )
+    connections = _connections(asked, "haproxy_connections")
+    files = _files(connections, _MANUAL)
     return as_they_are(
         {"threads": threads, "connections": connections, "open_files": files}, connections=connections
     )
 
 
-def _connections(users: int) -> Explained:
+def size_traefik(asked: Asked) -> Sized:
+    """Derive Traefik's numbers; its threads are Go's business.
+
+    Args:
+        asked: Options: traefik_connections.
+    """
+    connections = _connections(asked, "traefik_connections")
+    files = _files(connections, _SYSTEMD)
+    return as_they_are({"connections": connections, "open_files": files}, connections=connections)
+
+
+def _files(connections: Explained, source: str) -> Explained:
+    total = int(connections.value)
+    rule = f"connections x 2 + {OWN_FILES}: each may have one to an upstream"
+    return Explained(total * 2 + OWN_FILES, "", rule, {"connections": total}, source)
+
+
+def _connections(asked: Asked, option: str) -> Explained:
     """All threads share them, so they are not divided."""
+    given = asked.option(option, least=64)
+    if given is not None:
+        return asked_for(option, given)
+    users = asked.intent.concurrent_users
     value = power_of_two(users * CONNECTIONS_PER_USER, MOST_CONNECTIONS)
     inputs: dict[str, Scalar] = {"concurrent_users": users}
     rule = f"{CONNECTIONS_PER_USER} a user, a power of two, {LEAST_CONNECTIONS} at least"

@@ -13,7 +13,7 @@ from rackwright.sizing.containers import size_container
 from rackwright.sizing.elasticsearch import size_elasticsearch
 from rackwright.sizing.engines import size_llama_cpp, size_ollama, size_vllm
 from rackwright.sizing.engines_optional import size_fastchat, size_localai
-from rackwright.sizing.haproxy import size_haproxy
+from rackwright.sizing.haproxy import size_haproxy, size_traefik
 from rackwright.sizing.kibana import size_kibana
 from rackwright.sizing.log_server import size_log_server
 from rackwright.sizing.logstash import size_logstash
@@ -80,6 +80,7 @@ SIZERS: Mapping[str, Sizer] = {
     "qdrant": size_qdrant,
     "rclone": size_rclone,
     "redis": _redis,
+    "traefik": size_traefik,
     "vllm": size_vllm,
 }
 

@@ -33,6 +33,7 @@ OPTIONS = (
     "postgresql_storage",
     "postgresql_wal_disk_gb",
     "prometheus_retention_days",
+    "traefik_connections",
     "vllm_max_model_len",
     "vllm_max_num_seqs",
     "vllm_tensor_parallel_size",

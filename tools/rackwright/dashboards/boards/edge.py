@@ -10,13 +10,17 @@ _ALL = rate("rackwright_edge_requests_total")
 _FAILED = rate("rackwright_edge_requests_total", where='status=~"5.."')
 
 _ENDS = "rackwright_certificate_not_after_seconds"
-_UP = f"""{gauge("nginx_up")} or {gauge("up", 'service="haproxy"')}"""
 # Of whichever engine the site has.
-OPEN = f"{gauge('nginx_connections_active')} or {gauge('haproxy_process_current_connections')}"
+ENGINES = ("nginx", "haproxy", "traefik")
+_UP = f"""{gauge("nginx_up")} or {gauge("up", 'service=~"haproxy|traefik"')}"""
+_TRAEFIKS = 'sum by (host) (traefik_open_connections{host=~"$host",entrypoint=~"http|https"})'
+OPEN = " or ".join(
+    (gauge("nginx_connections_active"), gauge("haproxy_process_current_connections"), _TRAEFIKS)
+)
 
 
 def _edge(expr: str, legend: str = "{{host}}", rare: str = "") -> Query:
-    return query(expr, legend, ("nginx", "haproxy"), rare)
+    return query(expr, legend, ENGINES, rare)
 
 
 def _nginx(expr: str, legend: str = "{{host}}") -> Query:
@@ -25,6 +29,10 @@ def _nginx(expr: str, legend: str = "{{host}}") -> Query:
 
 def _haproxy(expr: str, legend: str = "{{host}}") -> Query:
     return query(expr, legend, "haproxy")
+
+
+def _traefik(expr: str, legend: str = "{{host}}") -> Query:
+    return query(expr, legend, "traefik_metrics")
 
 
 EDGE = Board(
@@ -42,7 +50,7 @@ EDGE = Board(
                 stat(
                     "Soonest certificate",
                     _edge(
-                        f'min({_ENDS}{{exported_service=~"nginx|haproxy"}}) - time()',
+                        f'min({_ENDS}{{exported_service=~"{"|".join(ENGINES)}"}}) - time()',
                         "",
                     ),
                     unit="s",
@@ -59,6 +67,7 @@ EDGE = Board(
                     "Requests",
                     _nginx(rate("nginx_http_requests_total")),
                     _haproxy(rate("haproxy_process_requests_total")),
+                    _traefik(rate("traefik_entrypoint_requests_total")),
                     unit="reqps",
                 ),
                 time(
@@ -79,7 +88,7 @@ EDGE = Board(
                 quantiles(
                     "Time of an answer",
                     "rackwright_edge_request_seconds",
-                    ("nginx", "haproxy"),
+                    ENGINES,
                     rare=_QUIET,
                     width=12,
                 ),

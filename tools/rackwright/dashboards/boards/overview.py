@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rackwright.dashboards.boards.edge import OPEN
+from rackwright.dashboards.boards.edge import ENGINES, OPEN
 from rackwright.dashboards.model import Board, Choice, Row
 from rackwright.dashboards.panels import bars, gauge, quantile, query, rate, stat, table, time
 
@@ -126,7 +126,7 @@ OVERVIEW = Board(
                 ),
                 time(
                     "Connections at the edge",
-                    query(OPEN, needs=("nginx", "haproxy")),
+                    query(OPEN, needs=ENGINES),
                 ),
             ),
         ),
