@@ -1,4 +1,4 @@
-"""Runs on the client's machine: sends the requests it is given as JSON and prints what came back."""
+"""Runs on the client's machine: sends the request of each line, which is JSON, and says what came back."""
 
 import base64
 import contextlib
@@ -8,6 +8,7 @@ import socket
 import ssl
 import sys
 import time
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,8 @@ def connect(job: Job) -> socket.socket:
     if job.get("client_certificate"):
         Path("/tmp/client.pem").write_text(job["client_certificate"])  # noqa: S108 - of a throw-away machine
         context.load_cert_chain("/tmp/client.pem")  # noqa: S108
+    if "alpn" in job:
+        context.set_alpn_protocols(job["alpn"])
     context.check_hostname = "sni" in job
     if job.get("anyone"):
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
@@ -87,19 +90,31 @@ def flood(job: Job) -> Job:
 def raw(job: Job) -> Job:
     """Send bytes as they are, each part after a pause; return all that came back and how long it took."""
     started = time.monotonic()
-    answer = b""
+    answer, end, spoken = b"", "closed", None
     try:
         stream = connect(job)
-        for part in job["parts"]:
+        spoken = stream.selected_alpn_protocol() if isinstance(stream, ssl.SSLSocket) else None
+        for part in parts(job):
             time.sleep(job.get("pause", 0))
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-                stream.sendall(part.replace("@FILL@", "x" * job.get("fill", 0)).encode("latin-1"))
+                stream.sendall(part)
         stream.settimeout(job.get("patience", 5))
-        while data := stream.recv(65536):
+        while not any(mark.encode("latin-1") in answer for mark in job.get("until", [])):
+            data = stream.recv(65536)
+            if not data:
+                break
             answer += data
     except (OSError, ssl.SSLError) as error:
-        return {"answer": answer.decode("latin-1"), "end": str(error), "seconds": time.monotonic() - started}
-    return {"answer": answer.decode("latin-1"), "end": "closed", "seconds": time.monotonic() - started}
+        end = str(error)
+    seconds = time.monotonic() - started
+    return {"answer": answer.decode("latin-1"), "end": end, "seconds": seconds, "spoken": spoken}
+
+
+def parts(job: Job) -> list[bytes]:
+    """Return what is sent: texts, or bytes that came `deflated`."""
+    if "deflated" in job:
+        return [zlib.decompress(base64.b64decode(job["deflated"]))]
+    return [part.replace("@FILL@", "x" * job.get("fill", 0)).encode("latin-1") for part in job["parts"]]
 
 
 def slow(job: Job) -> Job:
@@ -124,7 +139,9 @@ def slow(job: Job) -> Job:
     return {"during": during, "closed": closed}
 
 
-KINDS = {"repeat": flood, "parts": raw, "many": slow}
-task = json.loads(base64.b64decode(sys.argv[1]))
-kind = next((KINDS[name] for name in KINDS if name in task), run)
-sys.stdout.write(json.dumps(kind(task)))
+KINDS = {"repeat": flood, "parts": raw, "deflated": raw, "many": slow}
+for line in sys.stdin:
+    task = json.loads(line)
+    kind = next((KINDS[name] for name in KINDS if name in task), run)
+    sys.stdout.write(f"{json.dumps(kind(task))}\n")
+    sys.stdout.flush()

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
+from edge_hosts import seconds_between
 from testinfra.host import Host
 
 Ask = Callable[..., dict[str, Any]]
@@ -141,6 +142,8 @@ def test_the_other_engine_takes_the_ports_and_leaves_nothing(
     assert code == 0, output
 
     assert ask("/api/echo")["status"] == 200
+    # What else the change takes is done while the former one still serves.
+    assert 0 <= seconds_between(edge, other, engine) < 5
     assert edge.service(engine).is_running
     assert edge.service(engine).is_enabled
     assert not edge.service(other).is_running
