@@ -86,7 +86,7 @@ def edge_errors(upload_limit_mb: int) -> dict[int, str]:
 
 
 def edge_said(name: str) -> object:
-    """Return one of what proxies have in common: `CIPHERS`, `COMPRESSED`, `CACHING`, `STYLE`, `CLOSED`."""
+    """Return one of what proxies have in common: `CIPHERS`, `CACHING`, `NOT_BELIEVED`, …."""
     found = getattr(answers, str(name))
     return (
         [list(item) if isinstance(item, tuple) else item for item in found]

@@ -261,6 +261,8 @@ def test_what_a_client_says_of_itself_is_not_believed(ask: Ask) -> None:
     }
     lies |= {
         "X_Forwarded_For": "10.0.0.1",
+        "X-Forwarded-Prefix": "/admin",
+        "X-Original-URL": "/admin",
         "Upgrade": "h2c",
         "Connection": "Upgrade",
         "HTTP2-Settings": "AAA",
@@ -269,7 +271,7 @@ def test_what_a_client_says_of_itself_is_not_believed(ask: Ask) -> None:
     headers = said(answer)["headers"]
     assert headers["x-forwarded-for"] == headers["x-real-ip"] == "127.0.0.1"
     assert headers["x-forwarded-proto"] == "https"
-    assert not {"forwarded", "x-request-id", "upgrade", "http2-settings", "x_forwarded_for"} & set(headers)
+    assert not {name.lower() for name in lies} & set(headers) - {"x-forwarded-for", "x-real-ip"}
     assert answer.headers["X-Request-ID"] == "of-the-service"
     assert answer.headers["Server"] is None
     assert answer.headers["X-Frame-Options"] == "DENY"

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
-# The answers that a proxy gives itself: JSON where an API is, else a page. What it cannot read at all (400)
-# has no path that could lead to one.
+# The answers that a proxy gives itself: JSON where an API is, else a page. What it cannot read at all (400),
+# or to its end (414), has no path that could lead to one.
 _ERRORS = {
     403: "this address may not use it",
     404: "there is nothing here",
     405: "this method is not allowed here",
     408: "the request took too long",
     413: "the request is larger than {upload_limit_mb} MB",
-    414: "the address is too long",
     429: "too many requests, slow down",
     500: "the proxy failed",
     502: "the service does not answer",
     503: "the service is not available",
     504: "the service took too long",
 }
+# What proxies tell services of a request beside what ours do: of a client it is worth nothing, and a service
+# behind might believe it.
+NOT_BELIEVED = (
+    "Forwarded",
+    "X-Forwarded-Port",
+    "X-Forwarded-Prefix",
+    "X-Forwarded-Scheme",
+    "X-Forwarded-Server",
+    "X-Forwarded-Ssl",
+    "X-Original-URL",
+    "X-Rewrite-URL",
+    "X-Scheme",
+)
 CLOSED = "系统维护中，请稍后再试 · Closed for maintenance, please come back later."
 # Of TLS 1.2; those of TLS 1.3 are all good and need no list.
 CIPHERS = (

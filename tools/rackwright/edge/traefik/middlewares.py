@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from rackwright.edge.answers import COMPRESSED
+from rackwright.edge.answers import COMPRESSED, NOT_BELIEVED
 from rackwright.edge.traefik.routers import FILES, METRICS, PROXIED, SAID, numbered
 
 Settings = Mapping[str, Any]
@@ -65,7 +65,7 @@ def _headers(settings: Settings) -> Named:
         }
         yield f"headers-{kind}", {"headers": {"customResponseHeaders": answered}}
     # What a client says of itself is worth nothing to a service's limits and audit; Traefik sets the others.
-    yield "not-believed", _without("Forwarded", "X-Request-Id", "Http2-Settings")
+    yield "not-believed", _without(*NOT_BELIEVED, "X-Request-Id", "Http2-Settings")
     # An upgrade to HTTP/2 behind our back would carry requests past the rules.
     yield "no-upgrade", _without("Upgrade")
     if settings["trusted_proxies"]:
