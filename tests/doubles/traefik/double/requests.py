@@ -85,10 +85,12 @@ def spelled(target: str, refused: Sequence[str]) -> tuple[str, str]:
     """Return path and query of a request's target in the one spelling that is compared and passed on.
 
     Raises:
-        RefusedError: A fragment, an encoding that is none, or an encoded character that is refused.
+        RefusedError: A fragment, a control character, an encoding that is none, or an encoded character
+            that is refused.
     """
     path, _, query = target.partition("?")
-    if not path.startswith("/") or "#" in path or re.search(r"%(?![0-9A-Fa-f]{2})", path):
+    broken = re.search(r"[\x00-\x20\x7f]", target) or re.search(r"%(?![0-9A-Fa-f]{2})", path)
+    if not path.startswith("/") or "#" in path or broken:
         raise RefusedError(HTTPStatus.BAD_REQUEST)
 
     def one(match: re.Match[str]) -> str:
