@@ -87,9 +87,9 @@ def confined(
         exceptions: `service` and `mode` of those that have another.
     """
     modes = {entry["service"]: entry["mode"] for entry in exceptions}
-    found = []
+    found, roles = [], repository_root() / "roles"
     for name, service in services.items():
-        needs = needs_of_role(repository_root() / "roles" / service["role"]).get(name)
+        needs = needs_of_role(roles / service["role"]).get(name)
         if needs is None:
             continue
         own, text = modes.get(name, mode), ""
