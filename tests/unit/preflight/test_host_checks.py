@@ -145,6 +145,14 @@ class TestPorts:
         # A container that has the name of no unit of ours may not pass as one either.
         assert judged(listeners=[listener(5432, unit="postgresql.service", container="web")])
 
+    def test_the_door_before_a_container_is_the_services_own(self, judged: Judged) -> None:
+        about = subject("milvus")
+        door = listener(19530, program="systemd", unit="rackwright-milvus-front.socket")
+        inner = listener(19531, program="dockerd", unit="docker.service", container="milvus")
+        assert judged(about, listeners=[door, inner]) == []
+        other = listener(19530, program="systemd", unit="rackwright-chroma-front.socket")
+        assert only(judged(about, listeners=[other])).check == "ports"
+
     def test_udp_does_not_take_a_tcp_port(self, judged: Judged) -> None:
         assert judged(listeners=[listener(5432, protocol="udp")]) == []
 

@@ -6,7 +6,7 @@ import ipaddress
 import re
 from collections.abc import Iterator
 
-from rackwright.catalogue.model import Service
+from rackwright.catalogue.model import Service, VectorsState
 from rackwright.preflight.finding import HostFinding
 from rackwright.preflight.observations import Listener, Observations
 from rackwright.preflight.subject import Subject
@@ -43,11 +43,13 @@ def port_findings(subject: Subject, seen: Observations) -> Iterator[HostFinding]
 
 
 def is_ours(name: str, service: Service, listener: Listener) -> bool:
-    """Tell whether a listener is the service itself, by its unit or its container.
+    """Tell whether a listener is the service itself, by its unit, its container, or the door before that.
 
     A unit counts with its instances and its socket: postgresql@17-main.service is postgresql.service. So
     does a container with those of further instances: vllm_1 is vllm's.
     """
+    if isinstance(service.state, VectorsState) and not listener.container:
+        return _stem(listener.unit) == service.state.door
     if service.container is not None:
         return re.fullmatch(rf"{re.escape(service.container)}(_\d+)?", listener.container) is not None
     if service.unit is None or listener.container:
