@@ -32,8 +32,8 @@ from vectors import Collections, check_configuration, chosen, nearest
 VERSION = "1.40.4-double"
 FREE = frozenset({"/v1/.well-known/ready", "/v1/.well-known/live", "/v1"})
 PREFIXES = (
-    "AUTHENTICATION_", "AUTHORIZATION_", "AUTOSCHEMA_", "BACKUP_", "CLUSTER_", "DISABLE_", "DISK_", "ENABLE_",
-    "LIMIT_", "LOG_", "MEMORY_", "PERSISTENCE_", "PROMETHEUS_", "QUERY_", "RAFT_",
+    "API_", "AUTHENTICATION_", "AUTHORIZATION_", "AUTOSCHEMA_", "BACKUP_", "CLUSTER_", "DISABLE_", "DISK_",
+    "ENABLE_", "LIMIT_", "LOG_", "MEMORY_", "PERSISTENCE_", "PROMETHEUS_", "QUERY_", "RAFT_",
 )  # fmt: skip
 TRUE = frozenset({"on", "enabled", "1", "true"})
 _CLASS = re.compile(r"^[A-Z][_0-9A-Za-z]*$")

@@ -22,7 +22,7 @@ from rackwright.sizing.remedies import apply_change, size_host_or_explain
 # Together 10,000 machines and more; `test_enough_machines_are_tried` adds them up.
 FITTING, GROWING, REFUSING, ACROSS = 4500, 2500, 2500, 600
 
-STORES = ("postgresql", "redis", "qdrant", "elasticsearch", "milvus")
+STORES = ("postgresql", "redis", "qdrant", "elasticsearch", "milvus", "weaviate")
 ENGINES = ("llama_cpp", "ollama", "vllm")
 WITH_SHARE = (*STORES, *ENGINES, "app", "kibana", "logstash")
 IN_RESERVE = ("nginx", "sshd", "docker")
@@ -116,9 +116,22 @@ def within_their_share(sizing: HostSizing) -> None:
     """What each service may take follows from its part, and stays in it."""
     memory = {name: int(item.value) for name, item in parts(sizing, "memory_mb").items()}
     told = {name: service.settings.values for name, service in sizing.services.items()}
-    for name in ("llama_cpp", "ollama", "vllm", "qdrant", "elasticsearch", "kibana", "logstash", "milvus"):
+    limited = (
+        "llama_cpp",
+        "ollama",
+        "vllm",
+        "qdrant",
+        "elasticsearch",
+        "kibana",
+        "logstash",
+        "milvus",
+        "weaviate",
+    )
+    for name in limited:
         if name in told:
             assert told[name]["memory_mb"] == memory[name]
+    if "weaviate" in told:
+        assert int(told["weaviate"]["heap_mb"]) < memory["weaviate"]
     if "elasticsearch" in told:
         assert 512 <= int(told["elasticsearch"]["heap_mb"]) <= min(31 * 1024, memory["elasticsearch"] / 2)
     if "logstash" in told:

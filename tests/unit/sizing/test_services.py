@@ -79,6 +79,13 @@ def test_milvus_segments_are_small_beside_its_memory(memory_mb: int, segment: in
     assert sizing.kernel.machine["vm.max_map_count"].value == 1_048_576
 
 
+def test_weaviates_heap_leaves_room_for_what_it_maps() -> None:
+    told = values(alone("weaviate", memory_mb=8192, cpus=4), "weaviate")
+    assert told["heap_mb"] == told["memory_mb"] * 85 // 100
+    with pytest.raises(RefusedError, match="512 MB at least"):
+        alone("weaviate", memory_mb=600, share=ServiceShare(1, 64))
+
+
 def test_milvus_in_too_little_is_refused_with_what_it_needs() -> None:
     with pytest.raises(RefusedError) as refused:
         alone("milvus", memory_mb=1000)

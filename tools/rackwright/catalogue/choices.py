@@ -36,7 +36,9 @@ class Choice:
 
 
 CHOICES: Mapping[str, Choice] = {
-    "vector_store": Choice("vector_store", ("pgvector",), "vector store", alone=("chroma", "milvus")),
+    "vector_store": Choice(
+        "vector_store", ("pgvector",), "vector store", alone=("chroma", "milvus", "weaviate")
+    ),
     "object_store": Choice("object_store", ("folder",), "object store", alone=("rclone",)),
     "log_store": Choice(
         "log_store",

@@ -38,6 +38,7 @@ DISK_NEEDS: Mapping[str, DiskNeed] = {
     "chroma": DiskNeed(4, 2),
     "rclone": DiskNeed(4, 2),
     "milvus": DiskNeed(8, 10),
+    "weaviate": DiskNeed(4, 4),
     "prometheus": DiskNeed(2, 2),
     "elasticsearch": DiskNeed(6, 8),
     "logstash": DiskNeed(2, 2),

@@ -14,7 +14,7 @@ from rackwright.sizing.intent import Intent
 from rackwright.sizing.machine import Machine
 
 LEAST_BACKLOG, MOST_BACKLOG = 4096, 65535
-MAPS_SERVICES = frozenset({"elasticsearch", "qdrant", "milvus"})
+MAPS_SERVICES = frozenset({"elasticsearch", "qdrant", "milvus", "weaviate"})
 MAP_COUNT = 1_048_576
 _MB = 1024**2
 _KERNEL = "Linux documentation, sysctl/vm"

@@ -25,6 +25,7 @@ from rackwright.sizing.prometheus import size_prometheus
 from rackwright.sizing.qdrant import size_qdrant
 from rackwright.sizing.rclone import size_rclone
 from rackwright.sizing.redis import size_redis
+from rackwright.sizing.weaviate import size_weaviate
 
 Sizer = Callable[[Asked], Sized]
 
@@ -82,6 +83,7 @@ SIZERS: Mapping[str, Sizer] = {
     "redis": _redis,
     "traefik": size_traefik,
     "vllm": size_vllm,
+    "weaviate": size_weaviate,
 }
 
 

@@ -17,6 +17,10 @@ def _milvus(expr: str, legend: str = "{{host}}", rare: str = "") -> Query:
     return query(expr, legend, "milvus", rare)
 
 
+def _weaviate(expr: str, legend: str = "{{host}}") -> Query:
+    return query(expr, legend, "weaviate", _QUIET)
+
+
 VECTOR_STORE = Board(
     "rackwright-vector-store",
     "Vector store",
@@ -109,6 +113,24 @@ VECTOR_STORE = Board(
                         "nothing has failed",
                     ),
                     unit="reqps",
+                    width=12,
+                ),
+            ),
+        ),
+        Row(
+            "Weaviate",
+            (
+                stat("Objects", _weaviate(f"sum by (host) ({gauge('object_count')})")),
+                time(
+                    "Time of a query (95 %)",
+                    _weaviate(quantile(0.95, "queries_durations_ms", "query_type"), "{{query_type}}"),
+                    unit="ms",
+                    width=12,
+                ),
+                time(
+                    "Time of a batch (95 %)",
+                    _weaviate(quantile(0.95, "batch_durations_ms", "operation"), "{{operation}}"),
+                    unit="ms",
                     width=12,
                 ),
             ),
