@@ -227,11 +227,10 @@ class Handler(BaseHTTPRequestHandler):
         kind = self.headers.get("Content-Type") or ""
         return path.startswith("/api/blobs/") or kind.startswith("multipart/form-data")
 
-    def read_body(self) -> Json:
-        """Return the request's JSON."""
-        size = int(self.headers.get("Content-Length") or 0)
+    def as_json(self, text: bytes) -> Json:
+        """Return a request's JSON."""
         try:
-            found = json.loads(self.rfile.read(size) or b"{}")
+            found = json.loads(text or b"{}")
         except ValueError:
             raise RefusedError(400, {"error": "invalid JSON"}) from None
         return found if isinstance(found, dict) else {}
@@ -260,10 +259,11 @@ class Handler(BaseHTTPRequestHandler):
     def _answer(self, method: str) -> None:
         path = self.path.partition("?")[0]
         try:
+            # Read before anybody is refused: what is left would be taken for the connection's next request.
+            text = b"" if self.unread(path) else self.rfile.read(int(self.headers.get("Content-Length") or 0))
             self.allowed(path)
             found = self.find(method, path) or _not_found
-            body = {} if self.unread(path) else self.read_body()
-            answer = found(self, body)
+            answer = found(self, self.as_json(text))
             if answer is not None:
                 self.send(200, answer)
         except RefusedError as refused:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -53,18 +52,14 @@ def ask(tmp_path: Path) -> Iterator[Callable[..., tuple[int, Any]]]:
         port = free.getsockname()[1]
     process = started(tmp_path, USERS, "--port", str(port))
 
+    # One for all that is asked, as the front before the program keeps it.
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+
     def asked(method: str, path: str, body: object = None, key: str = KEY) -> tuple[int, Any]:
         content = None if body is None else json.dumps(body).encode()
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{port}{path}", data=content, method=method, headers=headers
-        )
-        try:
-            with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - loopback
-                return answer.status, json.loads(answer.read() or b"null")
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, json.loads(error.read() or b"null")
+        connection.request(method, path, content, {"Authorization": f"Bearer {key}"} if key else {})
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read() or b"null")
 
     until = time.monotonic() + 30
     while time.monotonic() < until:
@@ -72,8 +67,10 @@ def ask(tmp_path: Path) -> Iterator[Callable[..., tuple[int, Any]]]:
             asked("GET", "/v1/.well-known/ready", key="")
             break
         except OSError:
+            connection.close()
             time.sleep(0.1)
     yield asked
+    connection.close()
     process.terminate()
     process.communicate(timeout=30)
 
