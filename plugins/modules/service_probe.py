@@ -38,7 +38,7 @@ options:
         description: The interface.
         type: str
         required: true
-        choices: [tcp, http, https, postgresql, mariadb, redis, container, jobs, unit]
+        choices: [tcp, http, https, postgresql, mariadb, mongodb, redis, container, jobs, unit]
       address:
         description: Address to connect to; all kinds but container, jobs and unit need it.
         type: str

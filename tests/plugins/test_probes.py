@@ -348,6 +348,40 @@ def test_mariadb_must_speak_tls_and_sql(ask: Ask, certificate: Path, monkeypatch
         assert "Can't connect" in ask(check("mariadb", port))["detail"]
 
 
+def mongodb(certificate: Path, said: bytes) -> Callable[[socket.socket], None]:
+    """MongoDB as it answers a first question."""
+
+    def talk(plain: socket.socket) -> None:
+        with server_side(certificate).wrap_socket(plain, server_side=True) as connection:
+            size, _, _, kind = struct.unpack("<iiii", connection.recv(16))
+            asked = connection.recv(size - 16)
+            # A message with one document, which says its own length.
+            assert (kind, asked[:5], struct.unpack_from("<i", asked, 5)[0]) == (2013, bytes(5), size - 21)
+            assert b"\x10hello\0" in asked
+            answer = struct.pack("<i", len(said) + 5) + said + b"\0"
+            connection.sendall(struct.pack("<iiiiIB", 21 + len(answer), 9, 1, 2013, 0, 0) + answer)
+
+    return talk
+
+
+@pytest.mark.parametrize(
+    ("said", "ok", "detail"),
+    [
+        (b"\x08isWritablePrimary\0\1", True, "takes writes"),
+        (b"\x08isWritablePrimary\0\0", False, "it takes no writes"),
+        (b"\x10code\0\x12\0\0\0", False, "it answers no hello"),
+    ],
+)
+def test_mongodb_must_speak_tls_and_take_writes(
+    ask: Ask, certificate: Path, said: bytes, ok: bool, detail: str
+) -> None:
+    with conversation(mongodb(certificate, said)) as port:
+        entry = ask(check("mongodb", port))
+    assert (entry["ok"], entry["detail"]) == (ok, detail)
+    if ok:
+        assert entry["certificate_days"] == DAYS
+
+
 def unit(active: str, sub: str, load: str = "loaded") -> str:
     return f"LoadState={load}\nActiveState={active}\nSubState={sub}\n"
 

@@ -21,7 +21,12 @@ from ansible.module_utils.rackwright.probe_base import (
     run,
     secure,
 )
-from ansible.module_utils.rackwright.probe_stores import ask_mariadb, ask_postgresql, ask_redis
+from ansible.module_utils.rackwright.probe_stores import (
+    ask_mariadb,
+    ask_mongodb,
+    ask_postgresql,
+    ask_redis,
+)
 
 __all__ = ["KINDS", "Answer", "Context", "ProbeError", "ask_container", "unit_state"]
 
@@ -154,6 +159,7 @@ KINDS = {
     "https": ask_http,
     "postgresql": ask_postgresql,
     "mariadb": ask_mariadb,
+    "mongodb": ask_mongodb,
     "redis": ask_redis,
     "container": ask_container,
     "jobs": ask_jobs,

@@ -19,6 +19,9 @@ from ansible.module_utils.rackwright.probe_base import (
 SSL_REQUEST = 80877103
 # Bits of what both sides of MySQL's protocol can do: TLS; today's protocol and its way of passwords.
 MYSQL_TLS, MYSQL_SPEAKS = 0x800, 0x8200
+# {hello: 1, $db: "admin"} in BSON, in a message (OP_MSG) of MongoDB's protocol.
+_FIELDS = b"\x10hello\0\1\0\0\0\x02$db\0\6\0\0\0admin\0\0"
+MONGODB_HELLO = struct.pack("<iiiiIBi", 25 + len(_FIELDS), 1, 0, 2013, 0, 0, 4 + len(_FIELDS)) + _FIELDS
 
 
 def ask_postgresql(check: dict[str, Any], context: Context) -> Answer:
@@ -67,6 +70,19 @@ def packet(connection: socket.socket) -> bytes:
     if body[:1] != b"\x0a":
         raise ProbeError(f"it greets with {body[3:200]!r}" if body else "it says nothing")
     return body
+
+
+def ask_mongodb(check: dict[str, Any], context: Context) -> Answer:
+    """It says in TLS that it takes writes; anybody may ask that much."""
+    with connect(check, context) as plain, secure(plain, check, context) as tls:
+        days = certificate_days(tls)
+        tls.sendall(MONGODB_HELLO)
+        with tls.makefile("rb") as stream:
+            head = stream.read(4)
+            answer = stream.read(int.from_bytes(head, "little") - 4) if len(head) == 4 else b""  # noqa: PLR2004
+    if b"\x08isWritablePrimary\0\x01" not in answer:
+        raise ProbeError("it takes no writes" if b"isWritablePrimary" in answer else "it answers no hello")
+    return Answer("takes writes", days)
 
 
 def ask_redis(check: dict[str, Any], context: Context) -> Answer:

@@ -54,3 +54,15 @@ def test_hosts_with_redis_may_copy_each_other_and_one_alone_calls_nobody(make_si
     assert "repl-backlog-size" in one
     assert "repl-backlog-size" in two
     assert "repl-backlog-size" not in host_plan(make_site(), "data1", MACHINE)["settings"]["redis"]
+
+
+def test_mongodb_is_called_by_its_clients_and_costs_a_site_without_it_nothing(make_site: MakeSite) -> None:
+    groups = {"mongodb": ["data1"], "mongodb_clients": ["app1"], "container_hosts": ["data1"]}
+    site = make_site(groups)
+    assert called(site, "mongodb") == {("app1", "data1", 27017)}
+    plan = host_plan(site, "data1", MACHINE)
+    assert {"mongodb"} <= set(plan["services"]) & set(plan["roles"]) & set(plan["settings"])
+    asked = [entry for entry in plan["health"] if entry["service"] == "mongodb"]
+    assert [(entry["kind"], entry["port"]) for entry in asked] == [("mongodb", 27017)]
+    without = host_plan(make_site(), "data1", MACHINE)
+    assert "mongodb" not in {*without["services"], *without["roles"], *without["settings"]}

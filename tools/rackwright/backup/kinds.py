@@ -29,6 +29,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
     {
         "postgresql": Kind(keeper="pgbackrest", schedule="0 1 * * *", due_hours=26),
         "mariadb": Kind(keeper="restic", schedule="0 2 * * *", due_hours=26),
+        "mongodb": Kind(keeper="restic", schedule="0 2 * * *", due_hours=26),
         "redis": Kind(keeper="restic", schedule="0 2 * * *", due_hours=26),
         "qdrant": Kind(keeper="restic", schedule="0 2 * * *", due_hours=26),
         "vectors": Kind(keeper="restic", schedule="0 2 * * *", due_hours=26),

@@ -6,7 +6,14 @@ from dataclasses import asdict
 from typing import Any
 
 from rackwright.backup.kinds import KINDS
-from rackwright.catalogue.model import MariadbState, QdrantState, RedisState, Service, VectorsState
+from rackwright.catalogue.model import (
+    MariadbState,
+    MongodbState,
+    QdrantState,
+    RedisState,
+    Service,
+    VectorsState,
+)
 from rackwright.catalogue.nothing import Nothing
 from rackwright.catalogue.site import BACKED_UP, BACKUP, Site
 
@@ -48,6 +55,9 @@ def _store(site: Site, host: str, service: Service) -> dict[str, Any]:
     store: dict[str, Any] = asdict(state)
     if isinstance(state, MariadbState | RedisState):
         store["unit"] = service.unit
+    if isinstance(state, MongodbState):
+        # The container knows itself by the name of its host, which its certificate has.
+        store |= {"container": service.container, "server": host}
     if isinstance(state, QdrantState | VectorsState):
         port = service.ports[state.port]
         address = site.hosts[host].address

@@ -40,7 +40,7 @@ class StoreHealth:
     """Healthy when the store answers a question in its own protocol."""
 
     __pydantic_config__: ClassVar = STRICT
-    kind: Literal["postgresql", "mariadb", "redis"]
+    kind: Literal["postgresql", "mariadb", "mongodb", "redis"]
     port: Name
 
 

@@ -106,6 +106,14 @@ class MariadbState:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MongodbState:
+    """The databases of MongoDB, which its own program copies while it runs."""
+
+    __pydantic_config__: ClassVar = STRICT
+    kind: Literal["mongodb"]
+
+
+@dataclass(frozen=True, kw_only=True)
 class FilesState:
     """Files and directories that are copied while the unit stands still.
 
@@ -190,7 +198,7 @@ AnyCertificate = Annotated[
     Annotated[SharedCertificate, Tag("~of")] | Annotated[Certificate, Tag("~data")], NoneOr
 ]
 StateKinds = Annotated[
-    PostgresqlState | MariadbState | RedisState | FilesState | QdrantState | VectorsState,
+    PostgresqlState | MariadbState | MongodbState | RedisState | FilesState | QdrantState | VectorsState,
     Field(discriminator="kind"),
 ]
 StateOrNone = Annotated[Annotated[Nothing, Tag("~none")] | Annotated[StateKinds, Tag("~data")], NoneOr]

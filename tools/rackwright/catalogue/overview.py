@@ -9,6 +9,7 @@ from rackwright.catalogue.model import (
     FilesState,
     MariadbState,
     Metrics,
+    MongodbState,
     PostgresqlState,
     QdrantState,
     RedisState,
@@ -82,6 +83,8 @@ def _state(service: Service) -> str:
             return directory
         case FilesState(paths=paths):
             return ", ".join(paths)
+        case MongodbState():
+            return "all databases"
         case QdrantState():
             return "collections"
         case _:

@@ -19,6 +19,7 @@ PLACES: Mapping[str, str] = {
     "postgresql": "data",
     "redis": "data",
     "mariadb": "data",
+    "mongodb": "data",
     "vector_store": "data",
     "object_store": "data",
     "monitoring": "ops",
@@ -34,6 +35,7 @@ PLACES: Mapping[str, str] = {
 BY_WISH = frozenset(
     {
         "mariadb",
+        "mongodb",
         "vector_store",
         "object_store",
         "grafana",
@@ -54,6 +56,7 @@ PURPOSES: Mapping[str, str] = {
     "postgresql": "PostgreSQL",
     "redis": "Redis",
     "mariadb": "MariaDB, for programs of your own (docs/stores/mariadb.md)",
+    "mongodb": "MongoDB; needs an image, and the group container_hosts (docs/stores/mongodb.md)",
     "vector_store": "The store of the vectors, where that is not PostgreSQL",
     "object_store": "Buckets of files, served as S3 (docs/stores/objects.md)",
     "monitoring": "May ask every host for its metrics",

@@ -14,6 +14,7 @@ from rackwright.plan.model import INTERRUPTING, Downtime, HostPlan, Item
 DEFAULT_SECONDS: Mapping[str, float] = {
     "postgresql": 5.0,
     "mariadb": 5.0,
+    "mongodb": 10.0,
     "redis": 3.0,
     "nginx": 1.0,
     "haproxy": 1.0,

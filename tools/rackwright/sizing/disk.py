@@ -29,6 +29,7 @@ class DiskNeed:
 DISK_NEEDS: Mapping[str, DiskNeed] = {
     "postgresql": DiskNeed(6, 4),
     "mariadb": DiskNeed(6, 2),
+    "mongodb": DiskNeed(6, 4),
     "redis": DiskNeed(1, 1),
     "app": DiskNeed(1, 1),
     "nginx": DiskNeed(1, 1),

@@ -19,6 +19,7 @@ from rackwright.sizing.log_server import size_log_server
 from rackwright.sizing.logstash import size_logstash
 from rackwright.sizing.mariadb import size_mariadb
 from rackwright.sizing.milvus import size_milvus
+from rackwright.sizing.mongodb import size_mongodb
 from rackwright.sizing.nginx import size_nginx
 from rackwright.sizing.postgresql import PostgresqlSettings, size_postgresql
 from rackwright.sizing.prometheus import size_prometheus
@@ -74,6 +75,7 @@ SIZERS: Mapping[str, Sizer] = {
     "logstash": size_logstash,
     "mariadb": size_mariadb,
     "milvus": size_milvus,
+    "mongodb": size_mongodb,
     "nginx": size_nginx,
     "ollama": size_ollama,
     "postgresql": _postgresql,

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from rackwright.backup.agent import contents, lineage, mariadb, redis, restic, wal
+from rackwright.backup.agent import contents, lineage, mariadb, mongodb, redis, restic, wal
 from rackwright.backup.agent.jobs import HOUR, recorded
 from rackwright.backup.agent.plan import marks
 from rackwright.backup.agent.sessions import Session
@@ -206,6 +206,8 @@ def _proved(repository: Repository, store: Store, snapshot: str) -> str:
             return f"{_redis_keys(Path(held), manifest['keys'])} keys are what they were"
         if store.kind == "mariadb":
             return f"{mariadb.compared(Path(held) / mariadb.DATA, manifest)} rows are what they were"
+        if store.kind == "mongodb":
+            return f"{mongodb.compared(Path(held), manifest)} documents are what they were"
         return f"{len(manifest['files'])} files are what they were"
 
 

@@ -22,6 +22,7 @@ from rackwright.backup.agent import (
     identity,
     kill,
     mariadb,
+    mongodb,
     postgres,
     qdrant,
     redis,
@@ -37,6 +38,7 @@ SENDERS = {
     "qdrant": qdrant.send,
     "vectors": vectors.send,
     "mariadb": mariadb.send,
+    "mongodb": mongodb.send,
 }
 RECEIVERS = {
     "redis": redis.receive,
@@ -44,6 +46,7 @@ RECEIVERS = {
     "qdrant": qdrant.receive,
     "vectors": vectors.receive,
     "mariadb": mariadb.receive,
+    "mongodb": mongodb.receive,
 }
 LONGEST_PAUSE = 300.0
 SEGMENT = re.compile(r"^[0-9A-F]{24}$")

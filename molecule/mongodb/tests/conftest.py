@@ -1,0 +1,96 @@
+"""The scenario's machines, MongoDB as a program of another host meets it, and the command line."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from machines import PROJECT, SOURCES, Machines
+
+from rackwright.site.inventory import load_inventory
+
+Cli = Callable[..., subprocess.CompletedProcess[str]]
+Client = Callable[..., str]
+CA = "/etc/rackwright/tls/ca.pem"
+# A caller with the driver that programs have; refusals are told in the server's words.
+CALLER = """
+from pymongo import MongoClient
+from pymongo.errors import PyMongoError
+try:
+    client = MongoClient({address!r}, 27017, username={user!r}, password={password!r}, journal=True,
+                         serverSelectionTimeoutMS=15000, **{options!r})
+    db = client[{database!r}]
+    {statement}
+except PyMongoError as error:
+    print("refused:", type(error).__name__, str(error)[:300])
+"""
+
+
+@pytest.fixture(scope="session")
+def machines() -> Machines:
+    """All machines of the scenario."""
+    return Machines()
+
+
+@pytest.fixture(scope="session")
+def variables() -> Mapping[str, Any]:
+    """The variables of data1, secrets included; each is worked out when it is asked for."""
+    return load_inventory(SOURCES).hosts["data1"].variables
+
+
+@pytest.fixture(scope="session")
+def client(machines: Machines, variables: Mapping[str, Any]) -> Client:
+    """Runs a statement of Python on app1, where `db` is a database; returns what it printed."""
+    there = (
+        "python3 -c 'import pymongo' 2>/dev/null || apt-get install -y -qq python3-pymongo >/dev/null 2>&1"
+    )
+    machines.inside("app1", there)
+
+    def asked(
+        statement: str,
+        user: str = "app",
+        password: str = "",
+        database: str = "app",
+        host: str = "app1",
+        **options: object,
+    ) -> str:
+        text = CALLER.format(
+            address=machines.addresses["data1"],
+            user=user,
+            password=password or variables["vault_mongodb_app_password"],
+            options=options or {"tls": True, "tlsCAFile": CA},
+            database=database,
+            statement=statement,
+        )
+        return machines.inside(host, "python3 - 2>&1", check=False, data=text)
+
+    return asked
+
+
+@pytest.fixture(scope="session")
+def keeper(machines: Machines) -> Callable[..., Any]:
+    """Asks the backup host's own program; returns its answer, a refusal included."""
+
+    def asked(*words: str) -> Any:  # noqa: ANN401
+        out = machines.inside("ops1", f"rackwright-backup {' '.join(words)}", check=False)
+        return json.loads(out.splitlines()[-1])
+
+    return asked
+
+
+@pytest.fixture(scope="session")
+def cli() -> Cli:
+    """Runs a command of the CLI, as an operator does."""
+
+    def ran(*words: str) -> subprocess.CompletedProcess[str]:
+        sources = [part for source in SOURCES for part in ("-i", str(source))]
+        program = str(Path(sys.executable).with_name("rackwright"))
+        command = [program, words[0], *sources, *words[1:]]
+        return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=600)
+
+    return ran
