@@ -24,7 +24,7 @@ RIGHTS: Mapping[str, tuple[str, ...]] = {
 ADMIN_ROLES = ("backup", "clusterMonitor", "hostManager", "restore", "userAdminAnyDatabase")
 MECHANISM = "SCRAM-SHA-256"
 HERE = "127.0.0.1"
-# Numbers of errors: ours for a server that does not answer, and the server's for a password that is not the one.
+# Numbers of errors: ours for a server that does not answer, and the server's for a wrong password.
 AWAY, REFUSED = -1, 18
 _MARK, _END = "@@rackwright", "rackwright@@"
 # One line, so that the shell takes it as one statement. It stops at the first command that fails; what a

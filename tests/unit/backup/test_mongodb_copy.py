@@ -1,4 +1,4 @@
-"""MongoDB's backups without a server: what an archive holds, and what is refused before anything is touched."""
+"""MongoDB's backups without a server: what an archive holds, and what is refused with nothing touched."""
 
 from __future__ import annotations
 
