@@ -131,7 +131,8 @@ class Server:
         words += ["--tls", "--tlsCAFile", "/tls-ca.pem"]
         text = script(commands, self.given["admin"] if password else "", password)
         _, out, error = self.inside(*words, data=text)
-        return answers(out, error)
+        replies: list[dict[str, Any]] = answers(out, error)
+        return replies
 
     def let_in(self) -> list[dict[str, Any]]:
         """Return the users that are there; make the host's own account, or give it its password, before.

@@ -118,7 +118,8 @@ def look(store: dict[str, Any]) -> tuple[str, dict[str, int]]:
     words += ["--host", store["server"], "--port", "27017", "--tls", "--tlsCAFile", "/tls-ca.pem"]
     done = run(words, data=_SCRIPT % ADMIN, check=False)
     found = re.search(r"@@rackwright(\{.*\})rackwright@@", done.stdout)
-    told = json.loads(found.group(1)) if found else {"failed": last_words(done.stderr or done.stdout, 2)}
+    silent = {"failed": last_words(done.stderr or done.stdout, 2)}
+    told: dict[str, Any] = json.loads(found.group(1)) if found else silent
     if "failed" in told:
         raise Failed(f"MongoDB does not answer: {told['failed']}", f"docker logs {store['container']}")
     sizes = {name: int(size) for name, size in told["sizes"].items() if name not in OWN}
