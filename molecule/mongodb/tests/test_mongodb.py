@@ -33,8 +33,8 @@ SHELL = f"{INSIDE} mongosh --quiet --norc --host data1 --port 27017 --tls --tlsC
 
 def detail_of(cli: Cli) -> str:
     """Returns what the site's health says of the server."""
-    checks = json.loads(cli("health", "--json").stdout)["checks"]
-    return str(next(entry["detail"] for entry in checks if entry["service"] == "mongodb"))
+    services = json.loads(cli("health", "--json").stdout)["services"]
+    return str(next(entry["detail"] for entry in services if entry["service"] == "mongodb"))
 
 
 @pytest.fixture(scope="module", autouse=True)
