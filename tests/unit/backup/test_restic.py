@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import time
@@ -14,6 +15,8 @@ import pytest
 from rackwright.backup.agent import restic
 from rackwright.backup.agent.settings import Repository
 from rackwright.backup.agent.shell import Failed
+
+LOCK = re.compile(r"[0-9a-f]{64}")
 
 
 @pytest.fixture
@@ -36,7 +39,8 @@ def at_work(repository: Repository) -> Iterator[subprocess.Popen[bytes]]:
         words, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as one:
         ends = time.monotonic() + 30
-        while not any(locks.iterdir()):
+        # Written beneath another name, and then put in its place.
+        while not any(LOCK.fullmatch(path.name) for path in locks.iterdir()):
             assert one.poll() is None
             assert time.monotonic() < ends, "no lock"
             time.sleep(0.05)
