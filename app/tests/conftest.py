@@ -13,6 +13,7 @@ import redis
 from app_server import RunningApp
 from at_provider import browser, make_site, provider, site
 from engine_double import EngineDouble
+from hypothesis import settings as drawing
 from store_doubles import StoreDouble
 from stores import ChromaServer, Postgres, RedisServer
 
@@ -20,6 +21,8 @@ from rackwright_app.database.migrate import migrate
 from rackwright_app.settings import Settings
 from rackwright_app.tokens import Role, issue
 
+# Nothing that is tested depends on time: on a busy machine an example takes as long as it takes.
+drawing.register_profile("default", drawing.get_profile("default"), deadline=None)
 KEY = "k" * 32
 __all__ = ["browser", "make_site", "provider", "site"]
 

@@ -19,7 +19,7 @@ from typing import Any, ClassVar, TypeAlias
 
 import pytest
 from ansible.module_utils.rackwright import observe_host, observe_names, observe_network, observe_sources
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rackwright.preflight.judge import read_answer
@@ -274,7 +274,6 @@ class TestNetwork:
     def test_owners(self, cgroups: str, expected: tuple[str, str]) -> None:
         assert observe_network.owner(cgroups) == expected
 
-    @settings(deadline=None)
     @given(st.ip_addresses())
     def test_addresses_as_the_kernel_writes_them(
         self, address: ipaddress.IPv4Address | ipaddress.IPv6Address

@@ -21,9 +21,7 @@ Result: TypeAlias = dict[str, Any]
 RunModule: TypeAlias = Callable[..., Result]
 
 ME = {"owner": pwd.getpwuid(os.getuid()).pw_name, "group": grp.getgrgid(os.getgid()).gr_name}
-ANY_TIME = settings(
-    deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+ANY_TIME = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 NAMES = ("a", "b.conf", ".c", "d.service")
 LINK = [

@@ -62,7 +62,7 @@ def test_verifier_is_the_standards() -> None:
     assert scram_verifier("pencil", base64.b64decode(RFC_SALT)) == RFC_VERIFIER
 
 
-@settings(max_examples=20, deadline=None)  # PBKDF2 is slow on purpose
+@settings(max_examples=20)  # PBKDF2 is slow on purpose
 @given(passwords, passwords)
 def test_a_stored_verifier_knows_its_own_password_only(password: str, other: str) -> None:
     stored = new_verifier(password)

@@ -97,7 +97,7 @@ ATTACKS: list[Callable[[Path], object]] = [
 ]
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     names=st.lists(st.sampled_from(["a", "b/c", "b/d/e", "f"]), min_size=1, unique=True),
     content=st.binary(max_size=8),

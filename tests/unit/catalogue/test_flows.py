@@ -3,7 +3,7 @@ from functools import cache
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sample_site import ADDRESSES, variables
 
@@ -183,7 +183,6 @@ def random_site(zones: list[str], members: dict[str, list[str]]) -> Site:
 
 
 # How fast it is proves nothing.
-@settings(deadline=None)
 @given(
     members=st.fixed_dictionaries(
         {group: st.lists(st.sampled_from(hosts), unique=True) for group, hosts in LEGAL_HOSTS.items()}
@@ -209,7 +208,6 @@ def test_firewalls_on_both_sides_agree_with_the_matrix(members: dict[str, list[s
 
 
 # How fast it is proves nothing.
-@settings(deadline=None)
 @given(
     zones=st.lists(st.sampled_from(ZONES), min_size=6, max_size=6),
     members=st.fixed_dictionaries(

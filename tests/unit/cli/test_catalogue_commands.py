@@ -38,7 +38,7 @@ def test_services_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     run("services", "--json")
     entries = {entry["name"]: entry for entry in json.loads(capsys.readouterr().out)}
     assert entries["redis"]["hosts"] == ["data1"]
-    assert entries["redis"]["ports"] == ["tls 6379/tcp TLS from service:app, service:dify_api"]
+    assert entries["redis"]["ports"] == ["tls 6379/tcp TLS from service:app, service:dify_api, service:redis"]
     assert entries["redis"]["state"] == "/var/lib/redis"
     assert entries["docker"]["ports"] == []
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rackwright.confinement.model import needs_of_role
@@ -129,7 +129,6 @@ def test_every_declaration_is_of_a_service_of_its_role() -> None:
         assert foreign == [], path
 
 
-@settings(deadline=None)  # the whole catalogue is made into profiles each time
 @given(st.dictionaries(st.sampled_from(sorted(ENFORCED)), st.sampled_from(MODES)), st.sampled_from(MODES))
 def test_each_service_is_in_its_own_mode(own: dict[str, str], mode: str) -> None:
     exceptions = [{"service": name, "mode": other, "reason": "r"} for name, other in own.items()]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from recorded_machines import MACHINES, raw
 
@@ -91,7 +91,6 @@ HARDWARE = st.builds(
 )
 
 
-@settings(deadline=None)
 @given(HARDWARE)
 def test_what_is_written_is_read_back(tmp_path_factory: pytest.TempPathFactory, hardware: Hardware) -> None:
     path = tmp_path_factory.mktemp("site") / "hardware.yml"
@@ -101,7 +100,6 @@ def test_what_is_written_is_read_back(tmp_path_factory: pytest.TempPathFactory, 
     assert settled(hardware, hardware) == hardware
 
 
-@settings(deadline=None)
 @given(HARDWARE, HARDWARE)
 def test_every_difference_is_told(before: Hardware, after: Hardware) -> None:
     assert (changes(before, after) == []) == (_by_name(before) == _by_name(after))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from recorded_machines import MACHINES, text
 
@@ -40,7 +40,6 @@ def test_no_addresses(wrong: str) -> None:
         address_of(wrong)
 
 
-@settings(deadline=None)
 @given(noise=st.lists(NOISE, max_size=5), where=st.integers(0, 20), name=st.sampled_from(MACHINES))
 def test_lspci_passes_unknown_lines_over(noise: list[str], where: int, name: str) -> None:
     lines = text(name, "lspci.txt").splitlines()
@@ -48,7 +47,6 @@ def test_lspci_passes_unknown_lines_over(noise: list[str], where: int, name: str
     assert from_lspci("\n".join(mixed)) == from_lspci("\n".join(lines))
 
 
-@settings(deadline=None)
 @given(cut=st.integers(1, 100), name=st.sampled_from(WITH_CSV))
 def test_lspci_cut_off_is_an_error_or_what_was_whole(cut: int, name: str) -> None:
     whole = text(name, "lspci.txt")
@@ -84,7 +82,6 @@ def test_sysfs_values_that_are_none(field: str, value: str) -> None:
         from_sysfs([{**entry, field: value}])
 
 
-@settings(deadline=None)
 @given(cut=st.integers(1, 400), name=st.sampled_from(WITH_CSV))
 def test_csv_cut_off_is_an_error_or_whole_lines(cut: int, name: str) -> None:
     whole = text(name, "nvidia-smi.csv")
@@ -126,7 +123,6 @@ def test_csv_without_its_header_is_refused(output: str) -> None:
         smi.from_csv(output)
 
 
-@settings(deadline=None)
 @given(cut=st.integers(1, 3000), name=st.sampled_from(WITH_XML))
 def test_xml_cut_off_is_an_error(cut: int, name: str) -> None:
     whole = text(name, "nvidia-smi.xml").rstrip()
@@ -140,7 +136,6 @@ def test_xml_of_a_gpu_without_memory_is_refused() -> None:
         smi.from_xml(whole)
 
 
-@settings(deadline=None)
 @given(cut=st.integers(1, 1200))
 def test_topology_cut_off_is_an_error_or_whole(cut: int) -> None:
     whole = text("h100-sxm-8", "topo.txt")
@@ -186,7 +181,6 @@ def test_driver_version(content: str, version: str) -> None:
     assert smi.driver_version(content) == version
 
 
-@settings(deadline=None)
 @given(cut=st.integers(1, 60))
 def test_meminfo_cut_off_is_an_error(cut: int) -> None:
     line = "MemTotal:       24683896 kB"
@@ -196,7 +190,6 @@ def test_meminfo_cut_off_is_an_error(cut: int) -> None:
     assert machine.memory_mb(f"{line}\nMemFree: 1 kB\nSomething new: 12\n") == 24105
 
 
-@settings(deadline=None)
 @given(cut=st.integers(1, 2000), name=st.sampled_from(MACHINES))
 def test_lscpu_cut_off_is_an_error_or_the_same_cores(cut: int, name: str) -> None:
     whole = text(name, "lscpu.txt")
@@ -343,7 +336,6 @@ def test_os_release() -> None:
             release(wrong)
 
 
-@settings(deadline=None)
 @given(st.text())
 def test_texts_of_a_host_are_never_templates(words: str) -> None:
     done = clean(words + "{{ lookup('pipe', 'id') }}{% raw %}\x1b[31m")

@@ -137,7 +137,7 @@ places = st.dictionaries(st.integers(0, 2**11 - 1), st.sampled_from(ZONES), min_
 
 
 # Time counts for nothing here: the machine may be busy with others.
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(places, st.booleans())
 def test_subnets_hold_their_hosts_and_no_others(found: dict[int, str], six: bool) -> None:
     first = int(ipaddress.ip_address("fd00::" if six else "10.0.0.0"))

@@ -194,7 +194,7 @@ def test_days_that_are_over_go(tmp_path: Path) -> None:
     assert keeper.removed_early == 0
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.lists(st.integers(min_value=1, max_value=400), min_size=1, max_size=12),
     st.integers(min_value=12, max_value=64),

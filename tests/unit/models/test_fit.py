@@ -54,7 +54,7 @@ def need(
 
 
 @given(BUILDS, CONTEXTS, CONTEXTS, st.integers(1, 32), st.integers(1, 32))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_memory_grows_with_context_and_requests(
     build: tuple[str, str, str], one: int, other: int, few: int, many: int
 ) -> None:
@@ -63,14 +63,14 @@ def test_memory_grows_with_context_and_requests(
 
 
 @given(BUILDS, CONTEXTS, st.integers(1, 32))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_a_coarser_cache_takes_no_more(build: tuple[str, str, str], context: int, parallel: int) -> None:
     coarse = need(*build, context, parallel, "q8_0")
     assert need(*build, context, parallel, "fp8") <= coarse <= need(*build, context, parallel, "f16")
 
 
 @given(KEYS, CONTEXTS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_more_bits_take_more_memory(key: str, context: int) -> None:
     order = ["q4_k_m", "q5_k_m", "q6_k", "q8_0", "fp16"]
     sizes = [need(key, name, "ollama", context, 1) for name in order if name in MODELS.models[key].builds]
@@ -78,7 +78,7 @@ def test_more_bits_take_more_memory(key: str, context: int) -> None:
 
 
 @given(BUILDS, CONTEXTS, st.integers(1, 16), st.sampled_from(TENSOR_PARALLEL))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_the_fullest_gpu_of_several_holds_less_than_one_alone(
     build: tuple[str, str, str], context: int, parallel: int, gpus: int
 ) -> None:
@@ -87,7 +87,7 @@ def test_the_fullest_gpu_of_several_holds_less_than_one_alone(
 
 
 @given(KEYS, MACHINES, WISHES)
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 def test_a_plan_never_exceeds_the_machine_and_is_what_was_asked_for(
     key: str, machine: Machine, wish: Wish
 ) -> None:
@@ -109,7 +109,7 @@ def test_a_plan_never_exceeds_the_machine_and_is_what_was_asked_for(
 
 
 @given(KEYS, MACHINES, WISHES)
-@settings(max_examples=800, deadline=None)
+@settings(max_examples=800)
 def test_every_change_that_a_refusal_names_is_accepted(key: str, machine: Machine, wish: Wish) -> None:
     misfit = fit(MODELS, key, machine, wish)
     if isinstance(misfit, Plan):
@@ -121,7 +121,7 @@ def test_every_change_that_a_refusal_names_is_accepted(key: str, machine: Machin
 
 
 @given(KEYS, MACHINES, CONTEXTS, st.integers(1, 16))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_a_refusal_of_any_engine_names_a_change(
     key: str, machine: Machine, context: int, parallel: int
 ) -> None:
@@ -132,7 +132,7 @@ def test_a_refusal_of_any_engine_names_a_change(
 
 
 @given(KEYS, MACHINES, CONTEXTS)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_more_memory_and_more_gpus_never_take_a_plan_away(key: str, machine: Machine, context: int) -> None:
     wish = Wish(context, 4).within(MODELS.models[key])
     if isinstance(fit(MODELS, key, machine, wish), Misfit):
@@ -147,7 +147,7 @@ def test_more_memory_and_more_gpus_never_take_a_plan_away(key: str, machine: Mac
 
 
 @given(KEYS, MACHINES)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_limits_are_reached_and_not_passed(key: str, machine: Machine) -> None:
     wish = Wish(1024, 2).within(MODELS.models[key])
     plan = fit(MODELS, key, machine, wish)

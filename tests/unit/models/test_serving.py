@@ -56,7 +56,7 @@ def test_what_has_no_place_says_why(models: Models) -> None:
     st.integers(0, 200_000),
     st.floats(0.4, 1.0),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_no_gpu_and_no_memory_is_given_twice(tier: str, gpus: Gpus | None, ram: int, share: float) -> None:
     result = serving(TIERS[tier], Machine(gpus, ram), MODELS, share)
     held: Counter[int] = Counter()

@@ -8,7 +8,7 @@ from dataclasses import replace
 from io import StringIO
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from preflight_sample import answer, seen, subject
 from rich.console import Console
@@ -208,7 +208,6 @@ def test_the_page_of_a_refused_input() -> None:
     assert "No host was asked" in text
 
 
-@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(st.sampled_from(NAMES), st.sampled_from(sorted(RANK)), st.text(max_size=300)), max_size=12

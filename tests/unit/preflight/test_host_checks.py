@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from preflight_sample import CATALOGUE, LIMITS, NOW, PATHS, SOUND, TIERS, filesystem, listener, seen, subject
 
@@ -261,7 +261,6 @@ class TestClock:
         finding = clock_finding(subject(), observations, (NOW, NOW + 0.5))
         assert (finding.severity, finding.found) == (severity, said)
 
-    @settings(deadline=None)
     @given(
         offset=st.floats(-1e6, 1e6),
         way_there=st.floats(0, 60),

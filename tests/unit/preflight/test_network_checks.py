@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from preflight_sample import SOUND, seen, subject
 
@@ -87,7 +87,6 @@ def test_dockers_pool_and_the_hosts_own_networks(judged: Judged) -> None:
     assert judged(subject("docker"), interfaces=made) == []
 
 
-@settings(deadline=None)
 @given(third=st.integers(0, 255), prefix=st.integers(17, 30), name=st.sampled_from(["br-x", "eth1", "wg0"]))
 def test_a_network_beside_the_zones_is_never_blamed_and_one_in_them_always(
     third: int, prefix: int, name: str

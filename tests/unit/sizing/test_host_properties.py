@@ -92,7 +92,7 @@ def sized(request: HostRequest) -> HostSizing:
         return size_host(apply_change(request, error.changes[0]))
 
 
-@settings(max_examples=FITTING, deadline=None)
+@settings(max_examples=FITTING)
 @given(requests)
 def test_budgets_never_exceed_the_machine(request: HostRequest) -> None:
     sizing = sized(request)
@@ -151,7 +151,7 @@ def within_their_share(sizing: HostSizing) -> None:
     assert sizing.kernel.machine["vm.overcommit_memory"].value in {0, 1}
 
 
-@settings(max_examples=GROWING, deadline=None)
+@settings(max_examples=GROWING)
 @given(requests, st.integers(0, 100_000), st.integers(0, 64), st.integers(0, 10_000))
 def test_budgets_grow_with_the_machine(request: HostRequest, memory: int, cpus: int, disk: int) -> None:
     small = sized(request)
@@ -176,7 +176,7 @@ def test_budgets_grow_with_the_machine(request: HostRequest, memory: int, cpus: 
     assert large.budget.reserve_mb >= small.budget.reserve_mb
 
 
-@settings(max_examples=REFUSING, deadline=None)
+@settings(max_examples=REFUSING)
 @given(demanding)
 def test_every_refusal_names_changes_that_are_accepted(request: HostRequest) -> None:
     try:
@@ -197,7 +197,7 @@ def test_every_refusal_names_changes_that_are_accepted(request: HostRequest) -> 
                 size_host(apply_change(request, replace(change, value=int(change.value) - 1)))
 
 
-@settings(max_examples=ACROSS, deadline=None)
+@settings(max_examples=ACROSS)
 @given(intents, st.integers(1, 12), st.lists(machines, min_size=1, max_size=4))
 def test_the_pools_of_all_apps_fit_the_databases_connections(
     intent: Intent, count: int, app_machines: list[Machine]

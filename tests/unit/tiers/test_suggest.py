@@ -84,7 +84,7 @@ def test_what_nobody_knows_is_not_held_against_a_machine() -> None:
     assert shortfalls(TIERS["entry"].machine.minimum, unknown) == ()
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(st.sampled_from(sorted(MACHINES)), max_size=4),
     st.sampled_from(sorted(MACHINES)),
