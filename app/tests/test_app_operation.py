@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -210,6 +212,34 @@ def test_a_kept_connection_is_told_to_end_before_the_service_does(
         # Whoever comes anew is served, too, as long as the port is open.
         assert httpx.get(f"{address}/health").headers["connection"] == "close"
     assert service.process.wait(15) == 0
+
+
+def test_who_has_come_and_not_asked_yet_is_answered_while_workers_are_replaced(service: Service) -> None:
+    """A handshake takes its time; on a busy machine a long one."""
+    first, told = service.workers(), []
+    replaced = threading.Event()
+
+    def come_again() -> None:
+        while not replaced.is_set():
+            with socket.create_connection(("127.0.0.1", service.api), timeout=20) as connection:
+                time.sleep(0.2)
+                try:
+                    connection.sendall(b"GET /health HTTP/1.1\r\nHost: app\r\nConnection: close\r\n\r\n")
+                    told.append(connection.recv(12))
+                except OSError as error:
+                    told.append(repr(error).encode())
+
+    callers = [threading.Thread(target=come_again) for _ in range(8)]
+    for caller in callers:
+        caller.start()
+    service.process.send_signal(signal.SIGHUP)
+    try:
+        eventually(lambda: len(service.workers()) == 2 and not service.workers() & first, seconds=90)
+    finally:
+        replaced.set()
+        for caller in callers:
+            caller.join()
+    assert set(told) == {b"HTTP/1.1 200"}
 
 
 def test_an_answer_is_finished_before_the_service_stops(

@@ -3,6 +3,8 @@
 A server that closes a kept connection may do so in the very moment in which the proxy sends a request over
 it; the proxy cannot know whether that was begun, and must not send a POST again. So for a while before the
 end every answer says that its connection ends with it; what is then closed has not been used meanwhile.
+A connection that was taken a moment before the end has not asked yet: so this worker stops taking them first,
+and the port's queue keeps them for its successor.
 """
 
 from __future__ import annotations
@@ -13,6 +15,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+
+import uvicorn
+
+_TAKEN_SECONDS = 0.5
+"""How long a connection that was just taken has to ask: a handshake of TLS, and its request."""
 
 
 class Draining:
@@ -36,12 +43,20 @@ class Draining:
             if callable(server):
                 server(number, frame)
 
+        def close_the_door(number: int) -> None:
+            # The signal's handler is a method of the server, which alone knows where this worker listens.
+            owner = getattr(server, "__self__", None)
+            if isinstance(owner, uvicorn.Server):
+                for listener in owner.servers:
+                    listener.close()
+            loop.call_later(_TAKEN_SECONDS, ended, number)
+
         def told(number: int, frame: FrameType | None) -> None:
             if self.begun:
                 ended(number, frame)
                 return
             self.begun = True
-            loop.call_soon_threadsafe(lambda: loop.call_later(self._seconds, ended, number))
+            loop.call_soon_threadsafe(lambda: loop.call_later(self._seconds, close_the_door, number))
 
         signal.signal(signal.SIGTERM, told)
         yield
