@@ -15,7 +15,7 @@ def words_of(*words: str) -> list[str]:
     return [str(Path(sys.executable).with_name("rackwright")), *words, *named]
 
 
-def given(*words: str, seconds: float = 180) -> subprocess.CompletedProcess[str]:
+def given(*words: str, seconds: float = 600) -> subprocess.CompletedProcess[str]:
     """Give it; return exit status and what it said."""
     return subprocess.run(
         words_of(*words), cwd=PROJECT, capture_output=True, text=True, check=False, timeout=seconds

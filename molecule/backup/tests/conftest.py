@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
-from machines import PROJECT, SOURCES, Machines
+from keeping import Cli, cli, keeper
+from machines import Machines
 
-Cli = Callable[..., subprocess.CompletedProcess[str]]
 REPOSITORY = "/var/lib/rackwright/backup"
+__all__ = ["Cli", "cli", "keeper"]
 
 
 @pytest.fixture(scope="session")
@@ -37,30 +34,6 @@ def sql(machines: Machines) -> Callable[[str], str]:
 def redis(machines: Machines) -> Callable[[str], str]:
     """Sends a command as the host's own user."""
     return lambda words: machines.inside("data1", f"/usr/local/lib/rackwright/redis-cli {words}")
-
-
-@pytest.fixture(scope="session")
-def cli() -> Cli:
-    """Runs a command of the CLI."""
-
-    def ran(*words: str) -> subprocess.CompletedProcess[str]:
-        sources = [part for source in SOURCES for part in ("-i", str(source))]
-        program = str(Path(sys.executable).with_name("rackwright"))
-        command = [program, words[0], *sources, *words[1:]]
-        return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=600)
-
-    return ran
-
-
-@pytest.fixture(scope="session")
-def keeper(machines: Machines) -> Callable[..., Any]:
-    """Asks the backup host's own program; returns its answer, a refusal included."""
-
-    def asked(*words: str, data: str = "") -> Any:  # noqa: ANN401
-        out = machines.inside("ops1", f"rackwright-backup {' '.join(words)}", check=False, data=data)
-        return json.loads(out.splitlines()[-1])
-
-    return asked
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import shlex
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
-from machines import PROJECT, SOURCES, Machines
+from keeping import Cli, cli, keeper
+from machines import SOURCES, Machines
 from watched import ASK, Watched
 
 from rackwright.site.inventory import load_inventory
 
-Cli = Callable[..., subprocess.CompletedProcess[str]]
 Root = Callable[..., str]
 Client = Callable[..., str]
 CA = "/etc/rackwright/tls/ca.pem"
+__all__ = ["Cli", "cli", "keeper"]
 
 
 @pytest.fixture(scope="session")
@@ -62,17 +59,6 @@ def client(machines: Machines, variables: Mapping[str, Any]) -> Client:
 
 
 @pytest.fixture(scope="session")
-def keeper(machines: Machines) -> Callable[..., Any]:
-    """Asks the backup host's own program; returns its answer, a refusal included."""
-
-    def asked(*words: str) -> Any:  # noqa: ANN401
-        out = machines.inside("ops1", f"rackwright-backup {' '.join(words)}", check=False)
-        return json.loads(out.splitlines()[-1])
-
-    return asked
-
-
-@pytest.fixture(scope="session")
 def metrics(machines: Machines) -> Callable[[str, int], str]:
     """Asks an exporter of a host, as Prometheus does."""
     return lambda host, port: machines.inside(
@@ -95,16 +81,3 @@ def reached(machines: Machines) -> Callable[[str], dict[str, str]]:
             time.sleep(2)
 
     return asked
-
-
-@pytest.fixture(scope="session")
-def cli() -> Cli:
-    """Runs a command of the CLI, as an operator does."""
-
-    def ran(*words: str) -> subprocess.CompletedProcess[str]:
-        sources = [part for source in SOURCES for part in ("-i", str(source))]
-        program = str(Path(sys.executable).with_name("rackwright"))
-        command = [program, words[0], *sources, *words[1:]]
-        return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=600)
-
-    return ran

@@ -6,16 +6,14 @@ Its images are doubles.
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
+from command import given
 from dify_pages import Browser
-from machines import PROJECT, SOURCES, Machines
+from machines import Machines
 
 Sql = Callable[[str, str], str]
 HOME = "/var/lib/rackwright-dify"
@@ -23,13 +21,6 @@ UPLOAD = f"{HOME}/storage/upload_files/report.txt"
 STORES = ("data1/postgresql", "data1/redis", "app1/dify_api", "app1/dify_plugin_daemon")
 PROGRAMS = 7
 POINT = f"before-loss-{int(time.time())}"
-
-
-def cli(*words: str) -> subprocess.CompletedProcess[str]:
-    """Gives a command, as an operator does."""
-    sources = [part for source in SOURCES for part in ("-i", str(source))]
-    command = [str(Path(sys.executable).with_name("rackwright")), words[0], *sources, *words[1:]]
-    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=600)
 
 
 def state(machines: Machines, sql: Sql) -> dict[str, str]:
@@ -55,9 +46,9 @@ def kept(machines: Machines) -> list[dict[str, Any]]:
     machines.inside(
         "app1", f"docker exec dify-api sh -c 'mkdir -p {inside} && echo figures > {inside}/report.txt'"
     )
-    done = cli("backup", "--json")
+    done = given("backup", "--json")
     assert done.returncode == 0, done.stdout + done.stderr
-    point = cli("backup", "--json", "--consistent", POINT)
+    point = given("backup", "--json", "--consistent", POINT)
     assert point.returncode == 0, point.stdout + point.stderr
     assert set(json.loads(point.stdout)["stores"]) >= set(STORES)
     return list(json.loads(done.stdout))
@@ -83,12 +74,12 @@ def test_what_was_lost_comes_back(
     password = str(variables["vault_dify_admin_password"])
     assert browser.log_in("operations@example.com", password) != 200
 
-    refused = cli("restore", "--confirm", "another-site")
+    refused = given("restore", "--confirm", "another-site")
     assert refused.returncode != 0
     assert sql("dify", "SELECT count(*) FROM accounts") == "0"
 
     # Not to the newest moment: the deletion is part of that.
-    done = cli("restore", "--json", "--point", POINT, "--confirm", str(variables["site_name"]))
+    done = given("restore", "--json", "--point", POINT, "--confirm", str(variables["site_name"]))
     assert done.returncode == 0, done.stdout + done.stderr
     told = json.loads(done.stdout)
     assert told["differences"] == []
@@ -120,7 +111,7 @@ def test_uploads_may_be_in_the_sites_object_store(machines: Machines) -> None:
     assert machines.inside("data1", f"cat {bucket}/double/started") == "started"
     told = machines.inside("app1", "docker inspect dify-api")
     assert "/app/api/storage" not in told
-    done = cli("backup", "--json", "--store", "data1/rclone")
+    done = given("backup", "--json", "--store", "data1/rclone")
     assert done.returncode == 0, done.stdout + done.stderr
     status, said = machines.play("playbooks/dify.yml", "app1")
     assert status == 0, said

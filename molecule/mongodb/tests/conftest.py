@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
-from machines import PROJECT, SOURCES, Machines
+from keeping import Cli, cli, keeper
+from machines import SOURCES, Machines
 
 from rackwright.site.inventory import load_inventory
 
-Cli = Callable[..., subprocess.CompletedProcess[str]]
 Client = Callable[..., str]
 CA = "/etc/rackwright/tls/ca.pem"
 # A caller with the driver that programs have; refusals are told in the server's words.
@@ -29,6 +25,7 @@ try:
 except PyMongoError as error:
     print("refused:", type(error).__name__, str(error)[:300])
 """
+__all__ = ["Cli", "cli", "keeper"]
 
 
 @pytest.fixture(scope="session")
@@ -70,27 +67,3 @@ def client(machines: Machines, variables: Mapping[str, Any]) -> Client:
         return machines.inside(host, "python3 - 2>&1", check=False, data=text)
 
     return asked
-
-
-@pytest.fixture(scope="session")
-def keeper(machines: Machines) -> Callable[..., Any]:
-    """Asks the backup host's own program; returns its answer, a refusal included."""
-
-    def asked(*words: str) -> Any:  # noqa: ANN401
-        out = machines.inside("ops1", f"rackwright-backup {' '.join(words)}", check=False)
-        return json.loads(out.splitlines()[-1])
-
-    return asked
-
-
-@pytest.fixture(scope="session")
-def cli() -> Cli:
-    """Runs a command of the CLI, as an operator does."""
-
-    def ran(*words: str) -> subprocess.CompletedProcess[str]:
-        sources = [part for source in SOURCES for part in ("-i", str(source))]
-        program = str(Path(sys.executable).with_name("rackwright"))
-        command = [program, words[0], *sources, *words[1:]]
-        return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=600)
-
-    return ran

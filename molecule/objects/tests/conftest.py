@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from keeping import keeper
 from machines import SOURCES, Machines
 from s3 import S3
 
@@ -15,6 +15,7 @@ from rackwright.site.inventory import load_inventory
 Ask = Callable[..., Any]
 Run = Callable[[str], str]
 Sql = Callable[..., str]
+__all__ = ["keeper"]
 
 
 @pytest.fixture(scope="session")
@@ -41,13 +42,3 @@ def sql(machines: Machines) -> Sql:
     """Runs statements in the app's database, as the superuser."""
     script = "cd / && runuser -u postgres -- psql -XAtq -v ON_ERROR_STOP=1 -d ai_platform"
     return lambda *statements: machines.inside("data1", script, data=";\n".join(statements) + ";\n")
-
-
-@pytest.fixture(scope="session")
-def keeper(machines: Machines) -> Ask:
-    """Asks the backup host's own program."""
-
-    def asked(*words: str) -> Any:  # noqa: ANN401
-        return json.loads(machines.inside("ops1", f"rackwright-backup {' '.join(words)}").splitlines()[-1])
-
-    return asked

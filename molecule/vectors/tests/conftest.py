@@ -12,13 +12,14 @@ from typing import Any
 
 import pytest
 from asking import answer_of
+from keeping import Keeper, keeper
 from machines import PROJECT, SOURCES, Machines
 
 from rackwright.site.inventory import load_inventory
 
 CA = ".lab/molecule-vectors/ca.pem"
 Ask = Callable[..., tuple[int, str]]
-Keeper = Callable[..., Any]
+__all__ = ["Keeper", "keeper"]
 
 
 @pytest.fixture(scope="session")
@@ -46,16 +47,6 @@ def ask(machines: Machines) -> Ask:
     def asked(host: str, url: str, body: object = None, token: str = "") -> tuple[int, str]:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         return answer_of(machines, host, url, body=body, headers=headers)
-
-    return asked
-
-
-@pytest.fixture(scope="session")
-def keeper(machines: Machines) -> Keeper:
-    """Asks the backup host's own program."""
-
-    def asked(*words: str) -> Any:  # noqa: ANN401 - JSON
-        return json.loads(machines.inside("ops1", f"rackwright-backup {' '.join(words)}").splitlines()[-1])
 
     return asked
 

@@ -12,6 +12,8 @@ from rackwright.sizing.intent import Intent
 from rackwright.sizing.machine import Machine
 from rackwright.sizing.refusal import Change, RefusedError
 
+MB_PER_CONNECTION = 16
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -108,3 +110,21 @@ def as_they_are(parameters: Mapping[str, Explained], connections: Explained | No
 def asked_for(name: str, value: int, unit: str = "") -> Explained:
     """Explain a number that the operator has set."""
     return Explained(value, unit, "as asked", {name: value}, "the site's inventory")
+
+
+def connections_by_memory(asked: Asked, option: str, fewest: int, most: int, source: str) -> Explained:
+    """Return a server's connections: what the operator has set, or one for each 16 MB of its share.
+
+    Args:
+        asked: What the sizing function is asked.
+        option: Name of the operator's option.
+        fewest: Never fewer than so many.
+        most: Never more.
+        source: Where the rule is explained.
+    """
+    given = asked.option(option)
+    if given is not None:
+        return asked_for(option, given)
+    count = min(most, max(fewest, asked.memory_mb // MB_PER_CONNECTION))
+    rule = f"one for each {MB_PER_CONNECTION} MB, {fewest} to {most}"
+    return Explained(count, "", rule, {"memory_mb": asked.memory_mb}, source)

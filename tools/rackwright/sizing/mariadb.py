@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from rackwright.sizing.asked import Asked, Sized, asked_for
+from rackwright.sizing.asked import Asked, Sized, connections_by_memory
 from rackwright.sizing.explained import Explained, Scalar
 from rackwright.sizing.refusal import Change, RefusedError
 
@@ -30,7 +30,10 @@ def size_mariadb(asked: Asked) -> Sized:
     Raises:
         RefusedError: Less than 48 MB would be left for the pool; the hint names the share needed.
     """
-    memory, connections = asked.memory_mb, _connections(asked)
+    memory = asked.memory_mb
+    connections = connections_by_memory(
+        asked, "mariadb_connections", FEWEST_CONNECTIONS, MOST_CONNECTIONS, _OURS
+    )
     taken = int(connections.value) * CONNECTION_MB
     pool = (memory - BASE_MB - taken) * 100 // (100 + POOL_OVERHEAD_PERCENT)
     if pool < SMALLEST_POOL_MB:
@@ -65,15 +68,6 @@ def worst_case_mb(sized: Sized) -> int:
     pool = int(sized.parameters["innodb_buffer_pool_size"].value)
     connections = int(sized.parameters["max_connections"].value)
     return BASE_MB + connections * CONNECTION_MB + -(-pool * (100 + POOL_OVERHEAD_PERCENT) // 100)
-
-
-def _connections(asked: Asked) -> Explained:
-    given = asked.option("mariadb_connections")
-    if given is not None:
-        return asked_for("mariadb_connections", given)
-    count = min(MOST_CONNECTIONS, max(FEWEST_CONNECTIONS, asked.memory_mb // 16))
-    rule = f"one for each 16 MB, {FEWEST_CONNECTIONS} to {MOST_CONNECTIONS}"
-    return Explained(count, "", rule, {"memory_mb": asked.memory_mb}, _OURS)
 
 
 def _log(pool_mb: int, disk_gb: int | None) -> Explained:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rackwright.sizing.asked import Asked, Sized, as_they_are, asked_for
+from rackwright.sizing.asked import Asked, Sized, as_they_are, connections_by_memory
 from rackwright.sizing.containers import container_limits
 from rackwright.sizing.explained import Explained, Scalar
 from rackwright.sizing.refusal import Change, RefusedError
@@ -29,7 +29,10 @@ def size_mongodb(asked: Asked) -> Sized:
     Raises:
         RefusedError: Less than 256 MB would be left for the cache; the hint names the share needed.
     """
-    memory, connections = asked.memory_mb, _connections(asked)
+    memory = asked.memory_mb
+    connections = connections_by_memory(
+        asked, "mongodb_connections", FEWEST_CONNECTIONS, MOST_CONNECTIONS, _OURS
+    )
     taken = BASE_MB + int(connections.value) * CONNECTION_MB
     cache = (memory - taken) * 100 // (100 + CACHE_OVERHEAD_PERCENT)
     if cache < SMALLEST_CACHE_MB:
@@ -63,12 +66,3 @@ def worst_case_mb(sized: Sized) -> float:
     cache = float(sized.parameters["cache_gb"].value) * 1024
     connections = int(sized.parameters["connections"].value)
     return BASE_MB + connections * CONNECTION_MB + cache * (100 + CACHE_OVERHEAD_PERCENT) / 100
-
-
-def _connections(asked: Asked) -> Explained:
-    given = asked.option("mongodb_connections")
-    if given is not None:
-        return asked_for("mongodb_connections", given)
-    count = min(MOST_CONNECTIONS, max(FEWEST_CONNECTIONS, asked.memory_mb // 16))
-    rule = f"one for each 16 MB, {FEWEST_CONNECTIONS} to {MOST_CONNECTIONS}"
-    return Explained(count, "", rule, {"memory_mb": asked.memory_mb}, _OURS)
