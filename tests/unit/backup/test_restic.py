@@ -7,13 +7,14 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from rackwright.backup.agent import restic
-from rackwright.backup.agent.settings import Repository
+from rackwright.backup.agent import proof, restic
+from rackwright.backup.agent.settings import Repository, Store
 from rackwright.backup.agent.shell import Failed
 
 LOCK = re.compile(r"[0-9a-f]{64}")
@@ -62,3 +63,24 @@ def test_a_backup_that_was_cut_off_stands_in_nobodys_way(repository: Repository)
 def test_one_that_is_at_work_is_left_alone(repository: Repository) -> None:
     with at_work(repository), pytest.raises(Failed, match="lock"):
         restic.alone(repository, "check")
+
+
+def test_who_is_at_work_is_no_damage(repository: Repository) -> None:
+    with at_work(repository), pytest.raises(Failed, match="in use"):
+        proof._damage(repository)
+    assert proof._damage(repository) == ""
+
+
+def test_packs_are_read_once_for_all_stores(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = []
+
+    def damaged(of: Repository) -> str:
+        read.append(of)
+        return "damaged in the repository of files: pack 1234"
+
+    monkeypatch.setattr(proof, "_damage", damaged)
+    monkeypatch.setattr(proof, "recorded", lambda *_: nullcontext(SimpleNamespace()))
+    stores = [Store(f"data1/{name}", "data1", "10.0.30.11", name, "files", 26) for name in ("one", "two")]
+    told = proof.verify(repository, tuple(stores))
+    assert [(each["store"], each["ok"]) for each in told] == [("data1/one", False), ("data1/two", False)]
+    assert len(read) == 1

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +27,17 @@ _DAMAGED = re.compile(r"INFO: (?:invalid checksum|invalid size|file missing|miss
 
 def verify(repository: Repository, stores: tuple[Store, ...]) -> list[dict[str, Any]]:
     """Verify stores; return what was found of each."""
+    # All stores but clusters share their packs, which are read once.
+    damage = cache(lambda: _damage(repository))
     found = []
     for store in stores:
         try:
             with recorded(f"verify {store.name}", DUE_SECONDS) as job:
-                detail = _cluster(repository, store) if store.by_pgbackrest else _stream(repository, store)
+                detail = (
+                    _cluster(repository, store)
+                    if store.by_pgbackrest
+                    else _stream(repository, store, damage())
+                )
                 job.detail = detail
             found.append({"store": store.name, "ok": True, "detail": detail, "hint": ""})
         except Failed as error:
@@ -184,16 +191,26 @@ def _started(store: Store, data: Path, sockets: Path) -> subprocess.Popen[bytes]
     return server
 
 
-def _stream(repository: Repository, store: Store) -> str:
+def _damage(repository: Repository) -> str:
+    """Read all packs of the repository of files; return what is wrong with them, nothing when all is well.
+
+    Raises:
+        Failed: They cannot be read: the key is another, or somebody is at work there.
+    """
     done = restic.alone(repository, "check", "--read-data", check=False)
-    if done.returncode:
-        restic.restic(repository, "cat", "config")
-        text = done.stdout + done.stderr
-        words = [line for line in text.splitlines() if re.search(r"\b[0-9a-f]{8,64}\b|error", line)]
-        raise Failed(
-            f"damaged in the repository of files: {' | '.join(words[:3])}",
-            _offer_snapshot(repository, store),
-        )
+    if not done.returncode:
+        return ""
+    restic.restic(repository, "cat", "config")
+    text = done.stdout + done.stderr
+    if "already locked" in text:
+        raise Failed("the repository of files is in use", "rackwright backup verify, when that is done")
+    words = [line for line in text.splitlines() if re.search(r"\b[0-9a-f]{8,64}\b|error", line)]
+    return f"damaged in the repository of files: {' | '.join(words[:3])}"
+
+
+def _stream(repository: Repository, store: Store, damage: str) -> str:
+    if damage:
+        raise Failed(damage, _offer_snapshot(repository, store))
     snapshot = restic.newest(repository, store)
     return f"{snapshot.id}: all packs read; {_proved(repository, store, snapshot.id)}"
 
