@@ -289,3 +289,26 @@ def test_a_job_that_never_ran_has_its_whole_time(tmp_path: Path) -> None:
     assert time.time() - found.last_good < 10
     jobs.expect("verify x", 120, tmp_path)
     assert jobs.known(tmp_path)[0].due_seconds == 120
+
+
+def test_a_cluster_that_brings_its_log_just_now_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    locked = "WARN: unable to check pg1: [LockAcquireError] unable to acquire lock on file '/tmp/x.lock'"
+    answers = [(56, locked), (56, locked), (0, "made")]
+    slept: list[float] = []
+
+    def run(*_: object, **__: object) -> subprocess.CompletedProcess[str]:
+        status, said = answers.pop(0)
+        return subprocess.CompletedProcess([], status, said, "")
+
+    monkeypatch.setattr(wal, "run", run)
+    monkeypatch.setattr(wal.time, "sleep", slept.append)
+    assert wal.pgbackrest(STORE, "stanza-upgrade") == "made"
+    assert len(slept) == 2
+    # Another fault is told at once, and one that stays after its time.
+    answers = [(56, "ERROR: something else")]
+    with pytest.raises(Failed, match="something else"):
+        wal.pgbackrest(STORE, "stanza-upgrade")
+    monkeypatch.setattr(wal, "LOCK_SECONDS", -1)
+    answers = [(56, locked)]
+    with pytest.raises(Failed, match="unable to acquire lock"):
+        wal.pgbackrest(STORE, "stanza-upgrade")

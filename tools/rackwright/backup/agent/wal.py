@@ -15,6 +15,9 @@ from rackwright.backup.agent.shell import Failed, last_words, run
 
 FULL_DAYS = 7
 ARCHIVE_SECONDS = 90
+# A cluster that brings a part of its log just now, or tries to, holds a lock for that moment.
+LOCK_SECONDS = 60
+_LOCKED = "unable to acquire lock"
 _SEGMENT = re.compile(r"^(?:[0-9A-F]{16}/)?([0-9A-F]{24})-[0-9a-f]{40}")
 _HISTORY = re.compile(r"^([0-9A-F]{8})\.history$")
 
@@ -54,7 +57,12 @@ def pgbackrest(store: Store, *words: str, check: bool = True) -> str:
     Raises:
         Failed: It did not succeed, in words.
     """
-    done = run(["pgbackrest", f"--stanza={store.stanza}", *words], check=False)
+    command = ["pgbackrest", f"--stanza={store.stanza}", *words]
+    ends = time.monotonic() + LOCK_SECONDS
+    done = run(command, check=False)
+    while done.returncode and _LOCKED in done.stdout + done.stderr and time.monotonic() < ends:
+        time.sleep(1)
+        done = run(command, check=False)
     if check and done.returncode:
         raise Failed(*_explained(done.stdout + done.stderr))
     return done.stdout
