@@ -12,7 +12,9 @@ from typing import Any
 
 from rackwright.audit.judge import judge_gixy, judge_host, judge_tls
 from rackwright.audit.model import Audit, Item, both, data
+from rackwright.audit.services import judge_services
 from rackwright.errors import RackwrightError
+from rackwright.operations.health import health
 from rackwright.operations.runner import run_playbook
 from rackwright.site.inventory import Inventory, load_inventory
 from rackwright.site.load import site_of
@@ -51,7 +53,8 @@ def audit(inventories: Sequence[Path], *, zones: bool = True) -> Audit:
         Item("lynis", host, "fail", both(f"not asked: {why}", f"无法询问：{why}"))
         for host, why in failed.items()
     ]
-    items += [*_versions(inventory), *_left_out()]
+    answers, _ = health(inventories)
+    items += [*_versions(inventory), *judge_services(answers), *_left_out()]
     if zones:
         items += [*_zones(inventories)]
     site = site_of(inventory)
