@@ -12,7 +12,9 @@ from rackwright.cli.options import inventory_option, json_option
 from rackwright.cli.tables import console
 
 if TYPE_CHECKING:
-    from rackwright.audit.model import Audit
+    from collections.abc import Iterator, Sequence
+
+    from rackwright.audit.model import Audit, Item, Status
 
 _STYLES = {"pass": "green", "warn": "yellow", "fail": "bold red", "none": "dim"}
 
@@ -69,10 +71,18 @@ def _print(found: Audit) -> None:
     for name, title in data()["checks"].items():
         status = found.status([name])
         out.print(Text(f"{words[status]:10}", style=_STYLES[status]) + Text(f"{title['en']}"))
-        for item in found.of(name):
-            if item.status in {"fail", "warn"}:
-                out.print(
-                    Text(f"{'':10}{item.host or 'site'}: {item.detail['en']}", style=_STYLES[item.status])
-                )
+        for line, style in _lines(found.of(name)):
+            out.print(Text(f"{'':10}{line}", style=style))
     counts = summary(found)
     out.print(f"\naudit: {counts['pass']} met, {counts['fail']} not met, {counts['warn']} to look at")
+
+
+def _lines(items: Sequence[Item]) -> Iterator[tuple[str, str]]:
+    """Yield everything but what is met, with its style; what several hosts say alike is one line."""
+    hosts: dict[tuple[Status, str], list[str]] = {}
+    for item in items:
+        if item.status != "pass":
+            hosts.setdefault((item.status, item.detail["en"]), []).append(item.host)
+    for (status, text), names in hosts.items():
+        where = ", ".join(filter(None, names))
+        yield (f"{where}: {text}" if where else text), _STYLES[status]
