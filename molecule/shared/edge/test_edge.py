@@ -298,6 +298,12 @@ def test_an_upstream_with_a_certificate_of_another_authority_is_not_trusted(
     finally:
         for host in hosts:
             host.check_output(f"rm -r {tls} && mv {tls}.good {tls} && systemctl restart upstream.service")
+    # It is asked again within seconds, not with the next reload.
+    for _ in range(40):
+        if (answer := ask("/api/echo"))["status"] == 200:
+            break
+        time.sleep(0.3)
+    assert answer["status"] == 200
 
 
 def test_a_reload_does_not_break_a_stream(ask: Ask, edge: Host, engine: str) -> None:

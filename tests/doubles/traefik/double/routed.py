@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from double.behind import Balancer, Failover, Transport, Up
-from double.chain import BUILT, Handler, Services, WrongError
+from double.chain import Handler, Services, WrongError
+from double.middlewares import BUILT
 from double.requests import Request
 from double.rules import Rule, parsed
 from double.wire import Answer, say
