@@ -1,4 +1,4 @@
-"""What only HAProxy does: its metrics, its checks, bodies without a length, changing places with nginx."""
+"""What only HAProxy does: its metrics, its checks, bodies without a length."""
 
 from __future__ import annotations
 
@@ -7,15 +7,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import pytest
-from edge_hosts import seconds_between
 from testinfra.host import Host
 
 from rackwright.audit.run import gixy
 
 Ask = Callable[..., dict[str, Any]]
 Connect = Callable[[str], Host]
-Apply = Callable[..., tuple[int, str]]
 
 
 def test_metrics_are_for_a_certificate_of_who_watches_alone(ask: Ask, edge: Host) -> None:
@@ -74,27 +71,3 @@ def test_the_log_goes_on_in_a_new_file(ask: Ask, edge: Host) -> None:
     asked = ask("/api/echo")["headers"]["x-request-id"]
 
     assert asked in edge.check_output("cat /var/log/haproxy/access.log")
-
-
-@pytest.mark.parametrize("engine", ["nginx", "haproxy"])
-def test_the_other_engine_takes_the_ports_and_leaves_nothing(
-    ask: Ask, edge: Host, apply: Apply, engine: str
-) -> None:
-    other = {"nginx": "haproxy", "haproxy": "nginx"}[engine]
-    # Its certificate comes with the base of a site.
-    edge.check_output("cp -an /etc/rackwright/tls/haproxy /etc/rackwright/tls/nginx")
-    code, output = apply(edge_engine=engine)
-    assert code == 0, output
-
-    assert ask("/api/echo")["status"] == 200
-    # What else the change takes is done while the former one still serves.
-    assert 0 <= seconds_between(edge, other, engine) < 5
-    assert edge.service(engine).is_running
-    assert edge.service(engine).is_enabled
-    assert not edge.service(other).is_running
-    assert not edge.service(other).is_enabled
-    for unit in ("rackwright-edge-files", "rackwright-edge-log"):
-        assert edge.service(unit).is_running == (engine == "haproxy")
-    holders = edge.check_output("ss -Hltnp '( sport = :80 or sport = :443 or sport = :8404 )'")
-    assert engine in holders
-    assert other not in holders

@@ -1,4 +1,4 @@
-"""What only Traefik does: metrics, a trial, keys that it is given, its log, changing places with nginx."""
+"""What only Traefik does: metrics, a trial, keys that it is given, its log."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
-from edge_hosts import seconds_between
 from testinfra.host import Host
 
 Ask = Callable[..., dict[str, Any]]
 Connect = Callable[[str], Host]
-Apply = Callable[..., tuple[int, str]]
 # How much of the machine a unit may see and do, by systemd's own measure; docs/audit.md.
 MOST_EXPOSED = 3.0
 
@@ -129,26 +127,3 @@ def test_the_log_goes_on_in_a_new_file_and_through_a_restart_of_its_writer(ask: 
     assert logged("while-it-was-away")
     for line in edge.check_output("cat /var/log/traefik/access.log").splitlines():
         assert {"time", "client", "status", "seconds", "upstream", "limited"} <= json.loads(line).keys()
-
-
-@pytest.mark.parametrize("engine", ["nginx", "traefik"])
-def test_the_other_engine_takes_the_ports_and_leaves_nothing(
-    ask: Ask, edge: Host, apply: Apply, engine: str
-) -> None:
-    other = {"nginx": "traefik", "traefik": "nginx"}[engine]
-    # Its certificate comes with the base of a site.
-    edge.check_output("cp -an /etc/rackwright/tls/traefik /etc/rackwright/tls/nginx")
-    code, output = apply(edge_engine=engine)
-    assert code == 0, output
-
-    assert ask("/api/echo")["status"] == 200
-    # What else the change takes is done while the former one still serves.
-    assert 0 <= seconds_between(edge, other, engine) < 5
-    assert edge.service(engine).is_running
-    assert edge.service(engine).is_enabled
-    assert not edge.service(other).is_running
-    assert not edge.service(other).is_enabled
-    for unit in ("rackwright-edge-files", "rackwright-traefik-log"):
-        assert edge.service(unit).is_running == (engine == "traefik")
-    holders = edge.check_output("ss -Hltnp '( sport = :80 or sport = :443 or sport = :8405 )'")
-    assert ("nginx" in holders) == (engine == "nginx")
