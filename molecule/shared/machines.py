@@ -59,6 +59,11 @@ class Machines:
             raise AssertionError(f"{host}: {script}: {done.stderr or done.stdout}")
         return done.stdout.strip()
 
+    def process_of(self, host: str) -> int:
+        """The first process of a machine, by which one of the control node can enter its network."""
+        command = ["docker", "inspect", "--format", "{{.State.Pid}}", self.containers[host]]
+        return int(subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout)
+
     def gateway_of(self, host: str) -> str:
         """The address by which a machine's packets leave its zone."""
         return next(str(machine.network.gateway) for machine in self.lab.hosts if machine.name == host)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from browser import chromium
 from machines import SOURCES, Machines
 from telling import tell
 
@@ -48,3 +49,17 @@ def ask(machines: Machines, token: str) -> Ask:
         return list(json.loads(machines.inside("app1", f"{PYTHON} /run/asker.py", data=json.dumps(work))))
 
     return asked
+
+
+@pytest.fixture(scope="session")
+def at_the_client(machines: Machines, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What starts Chromium in the network of a client's machine outside.
+
+    It comes from where users come from, and hears nothing of networks of other labs: Chromium gives up what
+    it asks for when one comes or goes.
+    """
+    program = tmp_path_factory.mktemp("client") / "chromium"
+    process = machines.process_of("outside1")
+    program.write_text(f'#!/bin/sh\nexec nsenter --target {process} --net {chromium()} "$@"\n')
+    program.chmod(0o755)
+    return program

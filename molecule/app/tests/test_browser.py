@@ -34,12 +34,15 @@ COOLING = "# Cooling\n\nThe chillers hold the cold aisle at eighteen degrees."
 
 @pytest.fixture(scope="module")
 def browser(
-    machines: Machines, inventory: Inventory, tmp_path_factory: pytest.TempPathFactory
+    machines: Machines,
+    inventory: Inventory,
+    at_the_client: Path,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Browser]:
-    """Chromium of a user whose computer trusts the site's authority and finds its names."""
+    """Chromium of a user outside, whose computer trusts the site's authority and finds its names."""
     names = f"MAP *.{inventory.hosts['edge1'].variables['domain']} {machines.addresses['edge1']}"
     ca = Authority(pki_directory(SOURCES)).certificate_path
-    with trusting(tmp_path_factory.mktemp("home"), [names], ca) as started:
+    with trusting(tmp_path_factory.mktemp("home"), [names], ca, program=at_the_client) as started:
         yield started
 
 

@@ -93,10 +93,11 @@ def place(
 
 
 @pytest.fixture(scope="module")
-def browser(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+def browser(place: Place, at_the_client: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     names = [f"MAP login.{place.domain} {place.provider['address']}", f"MAP *.{place.domain} {place.edge}"]
     ours = Authority(pki_directory(SOURCES)).certificate_path
-    with trusting(tmp_path_factory.mktemp("home"), names, ours, place.tls.authority) as made:
+    home = tmp_path_factory.mktemp("home")
+    with trusting(home, names, ours, place.tls.authority, program=at_the_client) as made:
         yield made
 
 
