@@ -14,7 +14,7 @@ CHECK = f"apparmor_parser -Q -K -T --warn=all --warn=no-abi --Werror --features-
     ("host", "services"),
     [
         ("data1", {"redis", "redis_exporter", "postgres_exporter", "blackbox_exporter", "host_metrics"}),
-        ("ops1", {"prometheus", "alertmanager", "blackbox_exporter", "host_metrics"}),
+        ("ops1", {"prometheus", "alertmanager", "alertmanager-relay", "blackbox_exporter", "host_metrics"}),
     ],
 )
 def test_every_service_with_a_profile_has_it(machines: Machines, host: str, services: set[str]) -> None:

@@ -13,7 +13,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rackwright.confinement.model import needs_of_role
+from rackwright.confinement.model import Needs, declared_by_role, needs_of_service
 from rackwright.confinement.site import MODES, Confined, confined, problems, told
 from rackwright.errors import RackwrightError
 from rackwright.site.paths import repository_root
@@ -22,7 +22,7 @@ ROOT = repository_root()
 CATALOGUE: dict[str, Any] = yaml.safe_load((ROOT / "group_vars/all/services.yml").read_text("utf-8"))[
     "services"
 ]
-ENFORCED = {entry.service: entry for entry in confined(CATALOGUE, "enforce")}
+ENFORCED = {entry.profile.removeprefix("rackwright."): entry for entry in confined(CATALOGUE, "enforce")}
 # What nobody but its owner may see, whatever the service.
 FOREIGN = (
     "/etc/shadow",
@@ -45,10 +45,15 @@ def parsed(path: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("service", sorted(ENFORCED))
+@pytest.mark.parametrize("name", sorted(ENFORCED))
 @pytest.mark.parametrize("mode", ["enforce", "complain"])
-def test_the_parser_takes_it(service: str, mode: str, tmp_path: Path) -> None:
-    (entry,) = confined({service: CATALOGUE[service]}, mode)
+def test_the_parser_takes_it(name: str, mode: str, tmp_path: Path) -> None:
+    service = ENFORCED[name].service
+    (entry,) = [
+        entry
+        for entry in confined({service: CATALOGUE[service]}, mode)
+        if entry.profile == ENFORCED[name].profile
+    ]
     path = tmp_path / entry.profile
     path.write_text(entry.text, encoding="utf-8")
     done = parsed(path)
@@ -62,22 +67,31 @@ def test_the_parser_is_asked_in_earnest(tmp_path: Path) -> None:
     assert parsed(path).returncode != 0
 
 
-@pytest.mark.parametrize("service", sorted(ENFORCED))
-def test_nothing_of_others_is_named(service: str) -> None:
+@pytest.mark.parametrize("name", sorted(ENFORCED))
+def test_nothing_of_others_is_named(name: str) -> None:
     """By the rules themselves: a pattern of the profile, read as AppArmor reads it, matches none of these."""
-    rules = re.findall(r"^  (/\S+) \w+,$", ENFORCED[service].text, re.MULTILINE)
+    rules = re.findall(r"^  (/\S+) \w+,$", ENFORCED[name].text, re.MULTILINE)
     patterns = [re.compile(expression(rule)) for rule in rules]
-    others = [f"/etc/rackwright/tls/{name}/key.pem" for name in CATALOGUE if not shares(service, name)]
+    others = [f"/etc/rackwright/tls/{other}/key.pem" for other in CATALOGUE if other not in keys_of(name)]
     reached = [path for path in (*FOREIGN, *others) if any(pattern.fullmatch(path) for pattern in patterns)]
     assert reached == []
 
 
-def shares(service: str, other: str) -> bool:
-    """Whether a service uses another's certificate."""
-    certificate = CATALOGUE[service].get("certificate") or {}
+def keys_of(name: str) -> set[str]:
+    """Whose keys a profile may reach: none, where the service's is not for this part of it."""
     # The shipper shows the host's own; our metrics verify the app's audit trail as the app does.
-    told_apart = {("log_shipper", "node_exporter"), ("host_metrics", "app")}
-    return other in {service, certificate.get("of")} or (service, other) in told_apart
+    told_apart = {"log_shipper": {"node_exporter"}, "host_metrics": {"app"}}
+    if name in told_apart:
+        return told_apart[name]
+    service = ENFORCED[name].service
+    certificate = CATALOGUE[service].get("certificate") or {}
+    return {certificate.get("of", service)} if "certificate" in needs_of(name).takes else set()
+
+
+def needs_of(name: str) -> Needs:
+    """What a profile is made of."""
+    service = ENFORCED[name].service
+    return needs_of_service(ROOT / "roles" / CATALOGUE[service]["role"], service)[name]
 
 
 def expression(rule: str) -> str:
@@ -88,54 +102,93 @@ def expression(rule: str) -> str:
     return found
 
 
-@pytest.mark.parametrize("service", sorted(ENFORCED))
-def test_capabilities_are_no_more_than_the_unit_leaves(service: str) -> None:
-    needs = needs_of_role(ROOT / "roles" / CATALOGUE[service]["role"])[service]
-    for unit in ENFORCED[service].units:
-        left = bounding_set(CATALOGUE[service]["role"], unit)
+@pytest.mark.parametrize("name", sorted(ENFORCED))
+def test_capabilities_are_no_more_than_the_unit_leaves(name: str) -> None:
+    for unit in ENFORCED[name].units:
+        left = bounding_set(unit)
         if left is not None:
-            assert set(needs.capabilities) <= left, unit
+            assert set(needs_of(name).capabilities) <= left, unit
 
 
-def bounding_set(role: str, unit: str) -> set[str] | None:
-    """What the role's unit or drop-in leaves of root's capabilities; None where it says nothing of them."""
-    place = ROOT / "roles" / role / "templates/etc/systemd/system"
-    texts = [place / f"{unit}.j2", *place.glob(f"{unit}.d/*.j2"), place / "sandbox.j2"]
+@pytest.mark.parametrize("name", sorted(ENFORCED))
+def test_what_our_units_start_may_be_started(name: str) -> None:
+    """But for what is started as root outside of the profile (+), and what a template names."""
+    allowed = [re.compile(expression(path)) for path in needs_of(name).runs]
+    lines = "\n".join(path.read_text("utf-8") for unit in ENFORCED[name].units for path in templates(unit))
+    started = re.findall(r"^Exec\w+=[-@:!]*(/[^\s{]+)(?=\s|$)", lines, re.MULTILINE)
+    programs = {re.sub(r"^/(s?bin)/", r"/usr/\1/", path) for path in started}
+    assert {path for path in programs if not any(each.fullmatch(path) for each in allowed)} == set()
+
+
+def bounding_set(unit: str) -> set[str] | None:
+    """What our unit or drop-in leaves of root's capabilities; None where it says nothing of them."""
     lines = [
         line.removeprefix("CapabilityBoundingSet=")
-        for path in texts
-        if path.is_file()
+        for path in templates(unit)
         for line in path.read_text("utf-8").splitlines()
         if line.startswith("CapabilityBoundingSet=")
     ]
     return {word.removeprefix("CAP_").lower() for line in lines for word in line.split()} if lines else None
 
 
+def templates(unit: str) -> list[Path]:
+    """Our own text of a unit: itself, what it includes, or drop-ins."""
+    found: list[Path] = []
+    for place in (ROOT / "roles").glob("*/templates/etc/systemd/system"):
+        of_a_door = [place / "front.service.j2"] if unit.endswith("-front.service") else []
+        own = [path for path in (place / f"{unit}.j2", *of_a_door) if path.is_file()]
+        included = [place / "sandbox.j2"] if own and (place / "sandbox.j2").is_file() else []
+        found += [*own, *included, *place.glob(f"{unit}.d/*.j2")]
+        if place.parents[3].name == "exporters" and unit.startswith("prometheus-"):
+            found += place.glob("exporter.service.d/*.j2")
+    return found
+
+
 def test_every_unit_is_a_role_s_own_or_the_catalogue_s() -> None:
-    for service, entry in ENFORCED.items():
-        place = ROOT / "roles" / CATALOGUE[service]["role"] / "templates/etc/systemd/system"
-        strange = [
-            unit
-            for unit in entry.units
-            if unit != CATALOGUE[service]["unit"] and not (place / f"{unit}.j2").exists()
-        ]
-        assert strange == [], service
+    for name, entry in ENFORCED.items():
+        own = CATALOGUE[entry.service].get("unit")
+        strange = [unit for unit in entry.units if unit != own and not templates(unit)]
+        assert strange == [], name
 
 
-def test_every_declaration_is_of_a_service_of_its_role() -> None:
-    for path in sorted((ROOT / "roles").glob("*/meta/apparmor.yml")):
-        role = path.parents[1]
-        foreign = [name for name in needs_of_role(role) if CATALOGUE.get(name, {}).get("role") != role.name]
-        assert foreign == [], path
+def test_no_unit_is_under_two_profiles_at_once() -> None:
+    """One host has one edge, and so one of the profiles for what serves its files."""
+    several = {"rackwright-edge-files.service"}
+    units = [unit for entry in ENFORCED.values() for unit in entry.units if unit not in several]
+    assert sorted(units) == sorted(set(units))
 
 
-@given(st.dictionaries(st.sampled_from(sorted(ENFORCED)), st.sampled_from(MODES)), st.sampled_from(MODES))
+def test_a_part_has_no_more_of_the_catalogue_than_it_takes() -> None:
+    """HAProxy reads the key and writes no file; what writes its log does, and never sees the key."""
+    proxy, log = ENFORCED["haproxy"].text, ENFORCED["haproxy-log"].text
+    assert ("/etc/rackwright/tls/haproxy/" in proxy, "/var/log/haproxy/" in proxy) == (True, False)
+    assert ("/etc/rackwright/tls/haproxy/" in log, "/var/log/haproxy/" in log) == (False, True)
+
+
+def test_what_several_services_have_is_each_one_s_own() -> None:
+    for service in ("chroma", "milvus", "weaviate", "dify"):
+        entry = ENFORCED[f"{service}-front"]
+        assert entry.units == (f"rackwright-{service}-front.service",)
+        assert f"  /etc/rackwright/tls/{service}/{{,**}} r,\n" in entry.text
+        assert f"  /etc/rackwright/{service}-front/{{,**}} r,\n" in entry.text
+        assert "@{service}" not in entry.text
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(sorted({entry.service for entry in ENFORCED.values()})), st.sampled_from(MODES)
+    ),
+    st.sampled_from(MODES),
+)
 def test_each_service_is_in_its_own_mode(own: dict[str, str], mode: str) -> None:
+    """With all its parts."""
     exceptions = [{"service": name, "mode": other, "reason": "r"} for name, other in own.items()]
     found = confined(CATALOGUE, mode, exceptions)
-    assert {entry.service: entry.mode for entry in found} == {name: own.get(name, mode) for name in ENFORCED}
-    assert [entry["service"] for entry in told(found)] == [
-        entry.service for entry in found if entry.mode != "disable"
+    assert {entry.profile: entry.mode for entry in found} == {
+        entry.profile: own.get(entry.service, mode) for entry in ENFORCED.values()
+    }
+    assert [entry["profile"] for entry in told(found)] == [
+        entry.profile for entry in found if entry.mode != "disable"
     ]
 
 
@@ -170,12 +223,34 @@ def test_a_good_choice_is_not() -> None:
     )
 
 
-@pytest.mark.parametrize("text", ["redis: {run: [/a]}", "redis: {runs: [a]}", "redis: {runs: []}", "- redis"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "redis: {run: [/a]}",
+        "redis: {runs: [a]}",
+        "redis: {runs: []}",
+        "- redis",
+        "Redis: {runs: [/a]}",
+        "redis: {runs: [/a], takes: [keys]}",
+        "redis: {none: ''}",
+        "redis: {none: because, runs: [/a]}",
+        "redis: {role: tls_front, runs: [/a]}",
+    ],
+)
 def test_a_declaration_that_says_what_it_may_not_is_refused(text: str, tmp_path: Path) -> None:
     (tmp_path / "meta").mkdir()
     (tmp_path / "meta/apparmor.yml").write_text(text, encoding="utf-8")
     with pytest.raises(RackwrightError, match=r"apparmor\.yml"):
-        needs_of_role(tmp_path)
+        declared_by_role(tmp_path)
+
+
+@pytest.mark.parametrize("other", ["", "door: {runs: [/a]}", "other: {none: because}"])
+def test_a_reference_to_what_is_not_declared_is_refused(other: str, tmp_path: Path) -> None:
+    for role, text in (("mine", "redis-front: {role: other}"), ("other", other)):
+        (tmp_path / role / "meta").mkdir(parents=True)
+        (tmp_path / role / "meta/apparmor.yml").write_text(text or "{}", encoding="utf-8")
+    with pytest.raises(RackwrightError, match="redis-front refers to what no role declares"):
+        needs_of_service(tmp_path / "mine", "redis")
 
 
 def test_a_service_without_a_declaration_has_no_profile() -> None:

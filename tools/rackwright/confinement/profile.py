@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from rackwright.catalogue.log_model import FileLog
 from rackwright.catalogue.model import Certificate, Service, SharedCertificate
-from rackwright.confinement.model import Needs
+from rackwright.confinement.model import Needs, service_of
 
 DIRECTORY = "/etc/apparmor.d"
 AUTHORITY = "/etc/rackwright/tls/ca.pem"
@@ -39,17 +39,17 @@ _EVERYBODY = """\
 """
 
 
-def profile_name(service: str) -> str:
-    """Return the profile's name, which is its file's, too."""
-    return f"rackwright.{service}"
+def profile_name(name: str) -> str:
+    """Return the name of a declaration's profile, which is its file's, too."""
+    return f"rackwright.{name}"
 
 
 def profile_text(name: str, service: Service, needs: Needs, *, complain: bool) -> str:
     """Return the file's content.
 
     Args:
-        name: The service's in the catalogue.
-        service: What the catalogue says of it: its logs are written, its certificate is read.
+        name: The declaration's: a service's in the catalogue, or that of a part of it.
+        service: What the catalogue says of it, of which the role's declaration takes its own.
         needs: What its role says.
         complain: Whether what is not allowed is noted and let through.
     """
@@ -72,8 +72,8 @@ def profile_text(name: str, service: Service, needs: Needs, *, complain: bool) -
         *(f"  {rule}" for rule in needs.rules),
         *(f"  {path} mrix," for path in needs.runs),
         *(f"  {path} mr," for path in needs.loads),
-        *(f"  {path} r," for path in dict.fromkeys((*_certificates(name, service), *needs.reads))),
-        *(f"  {path} rwkl," for path in dict.fromkeys((*_logs(service), *needs.writes))),
+        *(f"  {path} r," for path in dict.fromkeys((*_certificates(name, service, needs), *needs.reads))),
+        *(f"  {path} rwkl," for path in dict.fromkeys((*_logs(service, needs), *needs.writes))),
         "",
         f"  include if exists <local/{profile}>",
         "}",
@@ -82,16 +82,21 @@ def profile_text(name: str, service: Service, needs: Needs, *, complain: bool) -
     return "\n".join(lines)
 
 
-def _certificates(name: str, service: Service) -> Iterator[str]:
+def _certificates(name: str, service: Service, needs: Needs) -> Iterator[str]:
+    if "certificate" not in needs.takes:
+        return
+    owner = service_of(name)
     if isinstance(service.certificate, SharedCertificate):
-        name = service.certificate.of
+        owner = service.certificate.of
     elif not isinstance(service.certificate, Certificate):
         return
     yield AUTHORITY
-    yield f"/etc/rackwright/tls/{name}/{{,**}}"
+    yield f"/etc/rackwright/tls/{owner}/{{,**}}"
 
 
-def _logs(service: Service) -> Iterator[str]:
+def _logs(service: Service, needs: Needs) -> Iterator[str]:
+    if "logs" not in needs.takes:
+        return
     for log in service.logs if isinstance(service.logs, tuple) else ():
         if isinstance(log, FileLog):
             # What is rotated lies beside it.

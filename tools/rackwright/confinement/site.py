@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from rackwright.catalogue.model import Service
-from rackwright.confinement.model import needs_of_role
+from rackwright.confinement.model import needs_of_service
 from rackwright.confinement.profile import DIRECTORY, profile_name, profile_text
 from rackwright.site.paths import repository_root
 
@@ -23,7 +23,7 @@ CHECK = f"apparmor_parser -QKT -M {DIRECTORY}/abi/3.0 %s"
 
 @dataclass(frozen=True)
 class Confined:
-    """A service that a profile is there for.
+    """A service, or a part of one, that a profile is there for.
 
     Attributes:
         service: Its name in the catalogue.
@@ -79,7 +79,7 @@ _SERVICE = TypeAdapter(Service)
 def confined(
     services: Mapping[str, Mapping[str, Any]], mode: str, exceptions: Iterable[Mapping[str, str]] = ()
 ) -> list[Confined]:
-    """Return the services that there is a profile for.
+    """Return the profiles of some services; a service's exception is all its profiles'.
 
     Args:
         services: What the catalogue says of those that a host runs.
@@ -89,15 +89,14 @@ def confined(
     modes = {entry["service"]: entry["mode"] for entry in exceptions}
     found, roles = [], repository_root() / "roles"
     for name, service in services.items():
-        needs = needs_of_role(roles / service["role"]).get(name)
-        if needs is None:
-            continue
-        own, text = modes.get(name, mode), ""
-        if own != DISABLE:
-            # Through JSON, in which pydantic's strict mode takes a list for a tuple.
-            known = _SERVICE.validate_json(json.dumps(service))
-            text = profile_text(name, known, needs, complain=own == COMPLAIN)
-        found.append(Confined(name, profile_name(name), needs.units or (service["unit"],), own, text))
+        own = modes.get(name, mode)
+        for part, needs in needs_of_service(roles / service["role"], name).items():
+            text = ""
+            if own != DISABLE:
+                # Through JSON, in which pydantic's strict mode takes a list for a tuple.
+                known = _SERVICE.validate_json(json.dumps(service))
+                text = profile_text(part, known, needs, complain=own == COMPLAIN)
+            found.append(Confined(name, profile_name(part), needs.units or (service["unit"],), own, text))
     return found
 
 
@@ -114,7 +113,7 @@ def problems(
     found = []
     if mode not in MODES:
         found.append(f"hardening_apparmor is {mode!r}: write one of {', '.join(MODES)}")
-    known = sorted(entry.service for entry in confined(services, DISABLE))
+    known = sorted({entry.service for entry in confined(services, DISABLE)})
     for entry in exceptions:
         where = f"hardening_apparmor_exceptions names {entry.get('service')!r}"
         if entry.get("service") not in known:

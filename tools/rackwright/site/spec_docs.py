@@ -8,6 +8,7 @@ from pathlib import Path
 
 import yaml
 
+from rackwright.confinement.overview import confinement_table
 from rackwright.errors import RackwrightError
 from rackwright.hardware.gpu_table import gpus_table
 from rackwright.hardware.gpus import known_gpus
@@ -86,7 +87,7 @@ def _text(description: Value) -> str:
 def documents(root: Path) -> dict[Path, str]:
     """Return every document with a generated table, as it should be.
 
-    These are the roles' READMEs, docs/variables.md, docs/models.md and docs/scan.md.
+    These are the roles' READMEs, docs/variables.md, docs/models.md, docs/scan.md and docs/hardening.md.
 
     Args:
         root: The repository.
@@ -105,6 +106,9 @@ def documents(root: Path) -> dict[Path, str]:
     scan = root / "docs/scan.md"
     if scan.is_file():
         tables[scan] = gpus_table(known_gpus())
+    hardening = root / "docs/hardening.md"
+    if hardening.is_file():
+        tables[hardening] = confinement_table(root)
     tables |= _of_alerts(root)
     return {path: _between_markers(path, table) for path, table in tables.items()}
 
