@@ -42,7 +42,7 @@ def variables() -> Mapping[str, Any]:
 
 @pytest.fixture(scope="session")
 def client(machines: Machines, variables: Mapping[str, Any]) -> Client:
-    """Runs a statement of Python on app1, where `db` is a database; returns what it printed."""
+    """Runs a statement of Python on app1, where `db` is a database of a host; returns what it printed."""
     there = (
         "python3 -c 'import pymongo' 2>/dev/null || apt-get install -y -qq python3-pymongo >/dev/null 2>&1"
     )
@@ -54,10 +54,11 @@ def client(machines: Machines, variables: Mapping[str, Any]) -> Client:
         password: str = "",
         database: str = "app",
         host: str = "app1",
+        at: str = "data1",
         **options: object,
     ) -> str:
         text = CALLER.format(
-            address=machines.addresses["data1"],
+            address=machines.addresses[at],
             user=user,
             password=password or variables["vault_mongodb_app_password"],
             options=options or {"tls": True, "tlsCAFile": CA},

@@ -31,10 +31,10 @@ print(done.returncode, done.stdout.decode(), done.stderr.decode())
 SHELL = f"{INSIDE} mongosh --quiet --norc --host data1 --port 27017 --tls --tlsCAFile /tls-ca.pem"
 
 
-def detail_of(cli: Cli) -> str:
-    """Returns what the site's health says of the server."""
+def details_of(cli: Cli) -> dict[str, str]:
+    """Returns what the site's health says of each server."""
     services = json.loads(cli("health", "--json").stdout)["services"]
-    return str(next(entry["detail"] for entry in services if entry["service"] == "mongodb"))
+    return {entry["host"]: entry["detail"] for entry in services if entry["service"] == "mongodb"}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -138,7 +138,9 @@ def test_what_was_acknowledged_outlives_a_kill(client: Client, machines: Machine
 
 
 def test_its_health_is_told(cli: Cli) -> None:
-    assert detail_of(cli).startswith("takes writes")
+    found = details_of(cli)
+    assert set(found) == {"data1", "data2"}
+    assert all(detail.startswith("takes writes") for detail in found.values()), found
 
 
 def test_it_is_kept_and_proved(keeper: Ask, machines: Machines) -> None:
@@ -179,6 +181,38 @@ def test_a_backup_comes_back_and_is_what_it_was(
     assert aside.split() == ["1", "700"]
 
 
+def test_a_backup_comes_back_on_another_host(
+    client: Client, keeper: Ask, cli: Cli, machines: Machines
+) -> None:
+    seen = "print(sorted(db.notes.index_information()), db.notes.find_one({'_id': 7}))"
+    own = "db.notes.drop(); db.notes.insert_one({'_id': 'before'}); db.own.drop(); db.own.insert_one({})"
+    assert client(own, at="data2") == ""
+    (made,) = keeper("backup", "data1/mongodb")
+    assert "failed" not in made, made
+    refused = cli("restore", "data1/mongodb", "--onto", "data2", "--confirm", "data1/mongodb")
+    assert refused.returncode != 0
+    assert "--confirm data2/mongodb" in refused.stdout + refused.stderr
+    assert client(COUNT, at="data2") == "1"
+    done = cli("restore", "data1/mongodb", "--json", "--onto", "data2", "--confirm", "data2/mongodb")
+    assert done.returncode == 0, done.stdout + done.stderr
+    told = json.loads(done.stdout)["streams"]["data1/mongodb"]
+    # What the copy does not have stays.
+    assert told["rows"] - 1 == told["rows_in_backup"] >= ROWS
+    for host in ("data1", "data2"):
+        assert client(COUNT, at=host) == str(ROWS)
+        assert client(seen, at=host) == client(seen)
+    # Its users are the site's, and those of the other host before; what was there is kept beside.
+    assert "AuthenticationFailed" in client(COUNT, password=WRONG, at="data2")
+    assert machines.inside("data2", f"grep -c before {told['aside']}/app.archive") == "1"
+    assert "before" not in machines.inside("data1", f"grep -a -o before {told['aside']}/app.archive || true")
+    assert all(detail.startswith("takes writes") for detail in details_of(cli).values())
+    # What comes back there is a store of its own: kept and proved as any.
+    (made,) = keeper("backup", "data2/mongodb")
+    assert "failed" not in made, made
+    (found,) = keeper("verify", "data2/mongodb")
+    assert found["ok"], found
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [
@@ -201,7 +235,7 @@ def test_a_damaged_copy_and_one_of_another_series_change_nothing(
 
 
 def test_the_role_finds_nothing_to_do_afterwards(machines: Machines) -> None:
-    status, said = machines.play("playbooks/mongodb.yml", "data1")
+    status, said = machines.play("playbooks/mongodb.yml", "data1,data2")
     assert status == 0, said
     assert set(re.findall(r"changed=(\d+)", said)) == {"0"}, said
 
