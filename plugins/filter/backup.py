@@ -6,7 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ansible.errors import AnsibleFilterError
+
 import rackwright.backup.agent
+from rackwright.backup.every import crons, timed
+from rackwright.errors import RackwrightError
 
 HOME = "/usr/local/lib/rackwright/python"
 # The programs, and the function of the package that each is.
@@ -49,6 +53,14 @@ def backup_agent(_: object, programs: Sequence[str]) -> list[dict[str, Any]]:
     return items
 
 
+def kept_every(kept: Sequence[Mapping[str, Any]], every: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return stores with `every_minutes` where the site says how often."""
+    try:
+        return timed(kept, every)
+    except RackwrightError as error:
+        raise AnsibleFilterError(str(error)) from error
+
+
 def wal_queue_mb(parameters: Mapping[str, Any]) -> int:
     """Return how much log may wait for the backup host, in MB.
 
@@ -74,4 +86,9 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by name."""
-        return {"backup_agent": backup_agent, "wal_queue_mb": wal_queue_mb}
+        return {
+            "backup_agent": backup_agent,
+            "backup_crons": crons,
+            "kept_every": kept_every,
+            "wal_queue_mb": wal_queue_mb,
+        }

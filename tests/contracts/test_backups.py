@@ -3,10 +3,9 @@
 import typing
 from pathlib import Path
 
-import pytest
 import yaml
 
-from rackwright.backup.kinds import KINDS
+from rackwright.backup.agent.kinds import KINDS
 from rackwright.catalogue.load import load_catalogue
 from rackwright.catalogue.model import Nothing, StateKinds
 
@@ -18,12 +17,6 @@ def kinds_of_the_model() -> set[str]:
 
 def test_every_kind_of_state_has_a_keeper() -> None:
     assert kinds_of_the_model() == set(KINDS), "state that no backup takes, or a keeper of nothing"
-
-
-def test_the_host_that_keeps_them_takes_every_kind(root: Path) -> None:
-    text = (root / "roles/backup_repository/meta/argument_specs.yml").read_text(encoding="utf-8")
-    kept = yaml.safe_load(text)["argument_specs"]["main"]["options"]["backup_repository_kept"]
-    assert set(kept["options"]["kind"]["choices"]) == set(KINDS)
 
 
 def test_every_state_of_the_catalogue_is_kept(root: Path) -> None:
@@ -38,9 +31,3 @@ def test_every_state_of_the_catalogue_is_kept(root: Path) -> None:
     }
     assert {"postgresql", "redis"} <= set(stateful)
     assert {name for name, kind in stateful.items() if kind not in KINDS} == set()
-
-
-@pytest.mark.parametrize("kind", sorted(KINDS))
-def test_a_schedule_is_one_of_cron(kind: str) -> None:
-    assert len(KINDS[kind].schedule.split()) == 5
-    assert KINDS[kind].due_hours >= 24

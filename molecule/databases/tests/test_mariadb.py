@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -170,6 +172,41 @@ def test_a_backup_comes_back_and_is_what_it_was(client: Client, keeper: Ask, cli
     told = json.loads(done.stdout)["streams"]["data1/mariadb"]
     assert told["rows"] == told["rows_in_backup"] >= ROWS
     assert client("USE app; CHECKSUM TABLE notes, acknowledged; SELECT COUNT(*) FROM notes") == before
+
+
+def test_it_is_kept_as_often_as_the_site_says(
+    client: Client, keeper: Ask, cli: Cli, machines: Machines, metrics: Ask
+) -> None:
+    """Cron runs what is to run each hour, of that store alone, and it comes back."""
+    page = metrics("ops1", 9100)
+    for subject, seconds in (("data1/mariadb", 9000), ("data2/mariadb", 50400), ("data2/redis", 93600)):
+        told = f'rackwright_job_due_seconds{{action="backup",subject="{subject}"}}'
+        assert re.search(rf"^{re.escape(told)} (\S+)$", page, re.MULTILINE), subject
+        assert float(page.split(told)[1].split()[0]) == seconds
+
+    def made() -> dict[str, float]:
+        return {entry["store"]: entry["time"] for entry in keeper("list")["backups"]}
+
+    assert client("USE app; CREATE OR REPLACE TABLE often (n INT); INSERT INTO often VALUES (1)") == ""
+    before = made()
+    # The host's own line, each minute.
+    line = "grep -- '--every 60 ' /etc/cron.d/rackwright-backup | sed -E 's/^([^ ]+ ){5}/* * * * * /'"
+    path = "grep ^PATH= /etc/cron.d/rackwright-backup"
+    machines.inside("ops1", f"{{ {path}; {line}; }} > /etc/cron.d/each-minute")
+    try:
+        ends = time.monotonic() + 180
+        while made().get("data1/mariadb") == before.get("data1/mariadb"):
+            assert time.monotonic() < ends, "cron has run nothing"
+            time.sleep(5)
+    finally:
+        machines.inside("ops1", "rm /etc/cron.d/each-minute")
+    now = made()
+    assert {name for name in now if now[name] != before.get(name)} == {"data1/mariadb"}
+    assert client("INSERT INTO app.often VALUES (2)") == ""
+    then = datetime.fromtimestamp(now["data1/mariadb"] + 1, UTC).isoformat()
+    done = cli("restore", "data1/mariadb", "--time", then, "--confirm", "data1/mariadb")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert client("SELECT MAX(n) FROM app.often") == "1"
 
 
 def test_it_comes_back_on_another_host(client: Client, cli: Cli) -> None:

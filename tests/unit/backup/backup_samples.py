@@ -3,7 +3,7 @@
 from rackwright.backup.agent import wal
 from rackwright.backup.agent.settings import Store
 
-STORE = Store("data1/postgresql", "data1", "10.0.30.11", "postgresql", "postgresql", 26, "17")
+STORE = Store("data1/postgresql", "data1", "10.0.30.11", "postgresql", "postgresql", "17")
 BACKUP = wal.Backup(
     "20260101-010000F",
     "full",

@@ -43,7 +43,7 @@ def site(**groups: list[str]) -> Site:
 
 def test_a_site_without_a_backup_host_pays_nothing() -> None:
     for host in ("app1", "data1", "ops1"):
-        assert backup_plan(site(), host) == {"stores": {}, "repositories": [], "kept": []}
+        assert backup_plan(site(), host) == {"stores": {}, "repositories": [], "kept": [], "packages": []}
         assert not {"backup", "backup_store"} & set(site().services_of(host))
 
 

@@ -26,3 +26,16 @@ def test_a_job_that_never_ran_has_its_whole_time(tmp_path: Path) -> None:
     assert time.time() - found.last_good < 10
     jobs.expect("verify x", 120, tmp_path)
     assert jobs.known(tmp_path)[0].due_seconds == 120
+
+
+def test_a_job_that_is_to_run_more_often_is_not_overdue_before_it_could(tmp_path: Path) -> None:
+    now = time.time()
+    metrics = tmp_path / "metrics/backup.prom"
+    held = jobs.Job("backup x", ok=True, finished=now - 9000, last_good=now - 9000, due_seconds=90000)
+    jobs.record(held, tmp_path, metrics)
+    jobs.expect("backup x", 10000, tmp_path)
+    assert jobs.known(tmp_path)[0].due_seconds == 10000
+    jobs.expect("backup x", 5000, tmp_path)
+    assert jobs.known(tmp_path)[0].due_seconds == 10000, "the bound of before holds until it has run"
+    jobs.expect("backup x", 90000, tmp_path)
+    assert jobs.known(tmp_path)[0].due_seconds == 90000

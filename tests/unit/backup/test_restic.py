@@ -8,6 +8,8 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -57,7 +59,30 @@ def test_a_backup_that_was_cut_off_stands_in_nobodys_way(repository: Repository)
     with pytest.raises(Failed, match="lock"):
         restic.restic(repository, "check")
     restic.alone(repository, "check", "--read-data")
-    restic.forget(repository, prune=True)
+    restic.forget(repository)
+    restic.prune(repository)
+
+
+def test_of_a_store_that_is_kept_each_hour_fewer_stay_the_older_they_are(repository: Repository) -> None:
+    often = Store("data1/mariadb", "data1", "10.0.30.11", "mariadb", "mariadb", every_minutes=60)
+    now = datetime(2026, 3, 20, 12).astimezone()
+    made = [now - timedelta(hours=hours) for hours in (*range(0, 80, 6), 24 * 6, 24 * 40)]
+    for number, moment in enumerate(made):
+        words = ["backup", "--quiet", "--stdin", "--stdin-filename", restic.filename(often.name)]
+        words += ["--host", "data1", "--tag", f"store={often.name}", "--time", f"{moment:%Y-%m-%d %H:%M:%S}"]
+        words += ["--tag", "point=weekly"] if number == 12 else []
+        subprocess.run([*restic._base(repository), *words], input=b"x", check=True, capture_output=True)
+    restic.forget(replace(repository, stores=(often,)))
+    held = {entry.time for entry in restic.snapshots(repository)}
+    stay = [
+        hours
+        for hours, moment in zip((*range(0, 80, 6), 144, 960), made, strict=True)
+        if moment.timestamp() in held
+    ]
+    assert stay == [0, 6, 12, 18, 24, 30, 36, 42, 48, 66, 72, 144]
+    # Nothing is thinned out of a store of every night.
+    restic.forget(replace(repository, stores=()))
+    assert {entry.time for entry in restic.snapshots(repository)} == held
 
 
 def test_one_that_is_at_work_is_left_alone(repository: Repository) -> None:
@@ -80,7 +105,7 @@ def test_packs_are_read_once_for_all_stores(repository: Repository, monkeypatch:
 
     monkeypatch.setattr(proof, "_damage", damaged)
     monkeypatch.setattr(proof, "recorded", lambda *_: nullcontext(SimpleNamespace()))
-    stores = [Store(f"data1/{name}", "data1", "10.0.30.11", name, "files", 26) for name in ("one", "two")]
+    stores = [Store(f"data1/{name}", "data1", "10.0.30.11", name, "files") for name in ("one", "two")]
     told = proof.verify(repository, tuple(stores))
     assert [(each["store"], each["ok"]) for each in told] == [("data1/one", False), ("data1/two", False)]
     assert len(read) == 1

@@ -51,6 +51,7 @@ RULE = (
 # ops1 shows dashboards, and may run containers.
 SHOWS = "    grafana: {hosts: {ops1: {}}}"
 MONITORS = "monitoring: {hosts: {ops1: {}}}"
+KEEPS = (HOSTS, MONITORS, f"{MONITORS}\n    backup: {{hosts: {{ops1: {{}}}}}}")
 GRAFANA = [
     (HOSTS, "container_hosts: {hosts: {app1: {}}}", "container_hosts: {hosts: {app1: {}, ops1: {}}}"),
     (HOSTS, MONITORS, f"{MONITORS}\n{SHOWS}"),
@@ -217,6 +218,31 @@ BAD: dict[str, Bad] = {
     "exception for a service without a profile": Bad(
         [("hardening_apparmor_exceptions", "redsi", "names 'redsi'", "redis", "")],
         [add("hardening_apparmor_exceptions: [{service: redsi, mode: complain, reason: r}]")],
+    ),
+    # How often stores are kept
+    "backups at an interval that is none": Bad(
+        [("backup_repository_every", "redis: 7m", "goes into an hour or a day", "10m, 15m", "host ops1")],
+        [add("backup_repository_every: {redis: 7m}"), KEEPS],
+    ),
+    "backups of what the site does not have": Bad(
+        [("backup_repository_every", "data1/mariadb", "it is no store of this site", "data1/redis", "ops1")],
+        [add("backup_repository_every: {data1/mariadb: 1h}"), KEEPS],
+    ),
+    "PostgreSQL among those that are kept more often": Bad(
+        [
+            (
+                "backup_repository_every",
+                "postgresql",
+                "leaves each minute",
+                "backup_repository_schedule",
+                "ops1",
+            )
+        ],
+        [add("backup_repository_every: {postgresql: 1h}"), KEEPS],
+    ),
+    "how often, of nothing": Bad(
+        [("backup_repository_every", "1h", "dictionary requested", "README", "")],
+        [add("backup_repository_every: 1h"), KEEPS],
     ),
     # How users sign in
     "identity provider without TLS": Bad(

@@ -19,6 +19,7 @@ from rackwright.site.access_checks import (
     host_name_findings,
     open_findings,
 )
+from rackwright.site.backup_checks import backup_findings
 from rackwright.site.choice_checks import choice_findings
 from rackwright.site.confinement_checks import confinement_findings
 from rackwright.site.dashboard_checks import dashboard_findings
@@ -122,6 +123,7 @@ def _findings(inventory: Inventory, draft: bool) -> Iterator[Finding]:
             *_alerts(inventory, catalogue, values),
             *sign_in_findings(values.get, typed),
             *confinement_findings(values.get, typed),
+            *backup_findings(inventory, catalogue),
         )
     yield from (*host_name_findings(inventory), *dashboard_findings(inventory, values.get))
     secrets = values.get("secrets")

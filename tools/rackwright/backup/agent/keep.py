@@ -8,7 +8,6 @@ import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from datetime import datetime, timezone
 from typing import Any
 
 from rackwright.backup.agent import restic, wal
@@ -57,14 +56,14 @@ def backup(repository: Repository, stores: Sequence[Store], kind: str) -> list[d
     done = []
     for store in stores:
         try:
-            with recorded(f"backup {store.name}", store.due_hours * HOUR) as job:
+            with recorded(f"backup {store.name}", store.due_seconds) as job:
                 one = _cluster(repository, store, kind) if store.by_pgbackrest else _stream(repository, store)
                 job.size_bytes, job.detail = one["size"], f"{one['kind']} {one['id']}"
         except Failed as error:
             one = {"failed": error.message, "hint": error.hint}
         done.append({"store": store.name, **one})
     if any(not store.by_pgbackrest for store in stores):
-        restic.forget(repository, prune=datetime.now(timezone.utc).weekday() == 6)  # noqa: PLR2004 - Sunday
+        restic.forget(repository)
     return done
 
 

@@ -59,7 +59,7 @@ def receive(store: dict[str, Any], source: IO[bytes]) -> dict[str, Any]:
         Path(held).chmod(0o711)
         manifest = archive.receive(source, Path(held))
         fresh = Path(held) / DATA
-        rows = compared(fresh, manifest)
+        rows = compared(Path(held), manifest)
         run(["systemctl", "stop", unit])
         aside = directory.with_name(f"{directory.name}.before-restore")
         shutil.rmtree(aside, ignore_errors=True)
@@ -82,8 +82,8 @@ def receive(store: dict[str, Any], source: IO[bytes]) -> dict[str, Any]:
     }
 
 
-def compared(copy: Path, manifest: dict[str, Any]) -> int:
-    """Have a server that nobody reaches look at a copy; return how many rows it has.
+def compared(unpacked: Path, manifest: dict[str, Any]) -> int:
+    """Have a server that nobody reaches look at what was unpacked; return how many rows it has.
 
     Raises:
         Failed: It is of another series than this host's program, does not start, or holds something else.
@@ -93,7 +93,7 @@ def compared(copy: Path, manifest: dict[str, Any]) -> int:
             f"the backup is of MariaDB {manifest['version']}, this host has {series()}; nothing was changed",
             f"take a host with MariaDB {manifest['version']}",
         )
-    different = differences(manifest["contents"], contents_of(copy))
+    different = differences(manifest["contents"], contents_of(unpacked / DATA))
     if different:
         raise Failed(f"the backup is not what it was: {'; '.join(different[:3])}; nothing was changed")
     return rows_of(manifest["contents"])

@@ -12,8 +12,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from rackwright.backup.agent import contents, lineage, mariadb, mongodb, redis, restic, wal
+from rackwright.backup.agent import contents, lineage, restic, wal
 from rackwright.backup.agent.jobs import HOUR, recorded
+from rackwright.backup.agent.kinds import KINDS
 from rackwright.backup.agent.plan import marks
 from rackwright.backup.agent.sessions import Session
 from rackwright.backup.agent.settings import Repository, Store
@@ -217,48 +218,11 @@ def _stream(repository: Repository, store: Store, damage: str) -> str:
 
 def _proved(repository: Repository, store: Store, snapshot: str) -> str:
     """Unpack a snapshot here, and compare it with its manifest."""
+    stream = KINDS[store.kind].stream
+    assert stream is not None  # noqa: S101 - clusters have backups, not snapshots
     with tempfile.TemporaryDirectory(dir=repository.path / "scratch", prefix="store-") as held:
         manifest = restic.feed(repository, snapshot, store.name, ["/usr/local/sbin/rackwright-unpack", held])
-        if store.kind == "redis":
-            return f"{_redis_keys(Path(held), manifest['keys'])} keys are what they were"
-        if store.kind == "mariadb":
-            return f"{mariadb.compared(Path(held) / mariadb.DATA, manifest)} rows are what they were"
-        if store.kind == "mongodb":
-            return f"{mongodb.compared(Path(held), manifest)} documents are what they were"
-        return f"{len(manifest['files'])} files are what they were"
-
-
-def _redis_keys(held: Path, wanted: int) -> int:
-    """Have a Redis that nobody else reaches load the snapshot; return how many keys it read."""
-    found = redis.keys_in(held / redis.DUMP)
-    socket, program = held / "redis.sock", held / "redis-server"
-    # Debian's tools hold the whole server, which looks at the name that it is called by.
-    program.symlink_to("/usr/bin/redis-check-rdb")
-    words = [
-        "--port",
-        "0",
-        "--unixsocket",
-        str(socket),
-        "--dir",
-        str(held),
-        "--save",
-        "",
-        "--appendonly",
-        "no",
-    ]
-    server = subprocess.Popen([str(program), *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        ends = time.monotonic() + START_SECONDS
-        while run(["redis-cli", "-s", str(socket), "ping"], check=False).stdout.strip() != "PONG":
-            if server.poll() is not None or time.monotonic() > ends:
-                raise Failed("Redis does not start from the snapshot")
-            time.sleep(0.1)
-    finally:
-        server.terminate()
-        server.wait(timeout=30)
-    if found != wanted:
-        raise Failed(f"the snapshot has {found} keys, its manifest says {wanted}")
-    return found
+        return f"{stream.compared(Path(held), manifest)} {stream.counted} are what they were"
 
 
 def _offer_snapshot(repository: Repository, store: Store) -> str:

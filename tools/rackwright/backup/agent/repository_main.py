@@ -9,6 +9,7 @@ import pwd
 import re
 import shlex
 import sys
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ from rackwright.backup.agent.shell import Failed, in_words
 USER = "rackwright-backup"
 SITE_DUE_SECONDS = 8 * 24 * jobs.HOUR
 CRON_WAIT = 6 * jobs.HOUR
+SUNDAY = 6
 
 
 def main() -> None:
@@ -54,6 +56,7 @@ def _arguments() -> argparse.ArgumentParser:
     actions.add_parser("point").add_argument("name")
     cron = actions.add_parser("cron")
     cron.add_argument("what", choices=["pgbackrest", "restic", "incr", "point", "verify"])
+    cron.add_argument("--every", type=int, default=0)
     planned = actions.add_parser("plan")
     planned.add_argument("--to", default="latest")
     planned.add_argument("stores", nargs="*")
@@ -86,8 +89,7 @@ def _chosen(repository: Repository, names: Sequence[str]) -> tuple[Store, ...]:
 def _init(repository: Repository, _: argparse.Namespace) -> dict[str, Any]:
     made = ["restic"] if restic.make(repository) else []
     for store in repository.stores:
-        due = store.due_hours * jobs.HOUR
-        jobs.expect(f"backup {store.name}", due)
+        jobs.expect(f"backup {store.name}", store.due_seconds)
         jobs.expect(f"verify {store.name}", proof.DUE_SECONDS)
         if store.by_pgbackrest and wal.info(store).get("status", {"code": 1})["code"] not in {0, 2}:
             wal.pgbackrest(store, "stanza-create")
@@ -152,6 +154,7 @@ def _point(repository: Repository, given: argparse.Namespace) -> dict[str, Any]:
 
 
 def _cron(repository: Repository, given: argparse.Namespace) -> list[dict[str, Any]]:
+    asked = time.time()
     with keep.locked(repository, CRON_WAIT):
         match given.what:
             case "verify":
@@ -159,10 +162,25 @@ def _cron(repository: Repository, given: argparse.Namespace) -> list[dict[str, A
             case "point":
                 made = keep.point(repository, jobs.weekly_name())
                 return [{"store": name} for name in made["stores"]]
+            case "restic":
+                return _restic(repository, given.every, asked)
             case what:
-                clusters = what in {"pgbackrest", "incr"}
-                stores = [store for store in repository.stores if store.by_pgbackrest == clusters]
-                return keep.backup(repository, stores, "incr" if what == "incr" else "auto")
+                clusters = [store for store in repository.stores if store.by_pgbackrest]
+                return keep.backup(repository, clusters, "incr" if what == "incr" else "auto")
+
+
+def _restic(repository: Repository, every: int, asked: float) -> list[dict[str, Any]]:
+    """Keep the stores of one interval, but for those that another run has kept while this one waited."""
+    done = {job.name for job in jobs.known() if job.ok and job.finished - job.seconds >= asked}
+    stores = [
+        store
+        for store in repository.stores
+        if not store.by_pgbackrest and store.every_minutes == every and f"backup {store.name}" not in done
+    ]
+    made = keep.backup(repository, stores, "auto")
+    if not every and time.localtime().tm_wday == SUNDAY:
+        restic.prune(repository)
+    return made
 
 
 def _plan(repository: Repository, given: argparse.Namespace) -> list[dict[str, Any]]:

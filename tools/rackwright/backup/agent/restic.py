@@ -5,33 +5,16 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
+from rackwright.backup.agent.retention import Snapshot, superseded
 from rackwright.backup.agent.sender import Sender, explained
 from rackwright.backup.agent.settings import Repository, Store
 from rackwright.backup.agent.shell import CHUNK, Failed, last_words
 
 PASSWORD = Path("/etc/rackwright/backup/restic.password")
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """One backup of a store.
-
-    Attributes:
-        id: restic's short name of it.
-        store: `<host>/<service>`.
-        time: Seconds since 1970.
-        size: Bytes of the stream.
-    """
-
-    id: str
-    store: str
-    time: float
-    size: int
 
 
 def _base(repository: Repository) -> list[str]:
@@ -171,14 +154,14 @@ def snapshots(repository: Repository) -> list[Snapshot]:
     """Return all snapshots, oldest first."""
     found = []
     for entry in json.loads(restic(repository, "snapshots", "--json").stdout) or []:
-        store = next((tag[6:] for tag in entry.get("tags") or () if tag.startswith("store=")), "")
+        tags = dict(tag.partition("=")[::2] for tag in entry.get("tags") or ())
         stamp = entry["time"]
         # Nanoseconds are more than Python reads.
         moment = datetime.fromisoformat(
             stamp[:19] + (stamp[-6:] if stamp[-1] != "Z" else "+00:00")
         ).timestamp()
         size = int((entry.get("summary") or {}).get("total_bytes_processed", 0))
-        found.append(Snapshot(entry["short_id"], store, moment, size))
+        found.append(Snapshot(entry["short_id"], tags.get("store", ""), moment, size, tags.get("point", "")))
     return sorted(found, key=lambda entry: entry.time)
 
 
@@ -204,7 +187,14 @@ def newest(repository: Repository, store: Store | str, until: float | None = Non
     return fitting[-1]
 
 
-def forget(repository: Repository, prune: bool) -> None:
-    """Let go of what is older than the site keeps; the three newest of each store always stay."""
-    words = ["forget", "--group-by", "host,paths", "--keep-within", f"{repository.retention_days}d"]
-    alone(repository, *words, "--keep-last", "3", *(["--prune"] if prune else []))
+def forget(repository: Repository) -> None:
+    """Let go of what the site keeps no longer."""
+    often = {store.name: store.every_minutes for store in repository.stores if store.every_minutes}
+    gone = superseded(snapshots(repository), repository.retention_days, often)
+    if gone:
+        alone(repository, "forget", "--quiet", *gone)
+
+
+def prune(repository: Repository) -> None:
+    """Remove the packs that nothing needs any more."""
+    alone(repository, "prune", "--quiet")

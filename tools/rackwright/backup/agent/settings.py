@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from rackwright.backup.agent.kinds import KINDS
 from rackwright.backup.agent.shell import Failed
 
 SETTINGS = Path("/etc/rackwright/backup/repository.json")
+HOUR, DAY = 3600, 24 * 3600
 SSH = ["ssh", "-F", "/etc/rackwright/backup/ssh_config"]
 # The site's own inventory, which comes from the control node.
 SITE = "site/configuration"
@@ -25,8 +27,8 @@ class Store:
         address: Its address.
         service: The catalogue's name.
         kind: Of its state.
-        due_hours: Without a good backup for so long one is overdue.
         version: Major version of a PostgreSQL cluster; empty for others.
+        every_minutes: How often it is kept where once a night is too seldom; else 0.
     """
 
     name: str
@@ -34,8 +36,8 @@ class Store:
     address: str
     service: str
     kind: str
-    due_hours: int
     version: str = ""
+    every_minutes: int = 0
 
     @property
     def stanza(self) -> str:
@@ -45,7 +47,13 @@ class Store:
     @property
     def by_pgbackrest(self) -> bool:
         """Whether pgBackRest keeps it, and not restic."""
-        return self.kind == "postgresql"
+        return KINDS[self.kind].stream is None
+
+    @property
+    def due_seconds(self) -> int:
+        """Without a good backup for so long one is overdue: one was missed, and has had time to come late."""
+        every = self.every_minutes * 60 or DAY
+        return every + min(2 * HOUR, every + HOUR // 2)
 
     def ask(self, *words: str) -> list[str]:
         """Return the command that asks its host."""

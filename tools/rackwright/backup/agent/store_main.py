@@ -15,39 +15,18 @@ from pathlib import Path
 from typing import Any
 
 from rackwright.backup.agent import (
-    files,
     gate,
     given_up,
     hold,
     identity,
     kill,
-    mariadb,
-    mongodb,
     postgres,
-    qdrant,
-    redis,
-    vectors,
 )
+from rackwright.backup.agent.kinds import KINDS, Stream
 from rackwright.backup.agent.sender import HELD
 from rackwright.backup.agent.shell import Failed, as_user, in_words
 
 SETTINGS = Path("/etc/rackwright/backup/store.json")
-SENDERS = {
-    "redis": redis.send,
-    "files": files.send,
-    "qdrant": qdrant.send,
-    "vectors": vectors.send,
-    "mariadb": mariadb.send,
-    "mongodb": mongodb.send,
-}
-RECEIVERS = {
-    "redis": redis.receive,
-    "files": files.receive,
-    "qdrant": qdrant.receive,
-    "vectors": vectors.receive,
-    "mariadb": mariadb.receive,
-    "mongodb": mongodb.receive,
-}
 LONGEST_PAUSE = 300.0
 SEGMENT = re.compile(r"^[0-9A-F]{24}$")
 
@@ -66,7 +45,7 @@ def main() -> None:
         sys.exit(3)
 
 
-def dispatch(words: list[str], by_ssh: bool) -> None:  # noqa: C901, PLR0912 - a table of commands
+def dispatch(words: list[str], by_ssh: bool) -> None:  # noqa: C901 - a table of commands
     """Run one command.
 
     Raises:
@@ -77,12 +56,10 @@ def dispatch(words: list[str], by_ssh: bool) -> None:  # noqa: C901, PLR0912 - a
             os.execvp("runuser", as_user("postgres", words))  # noqa: S606 - no shell is wanted
         case ["send", name]:
             store = store_of(name)
-            if store["kind"] not in SENDERS:
-                raise Failed(f"{name} is of the kind {store['kind']}, which is no stream")
-            SENDERS[store["kind"]](store, sys.stdout.buffer, _say_held)
+            _stream_of(store).send(store, sys.stdout.buffer, _say_held)
         case ["receive", name]:
             store = store_of(name)
-            _print(RECEIVERS[store["kind"]](store, sys.stdin.buffer))
+            _print(_stream_of(store).receive(store, sys.stdin.buffer))
         case ["hold", name]:
             hold.hold(name, LONGEST_PAUSE)
             hold.switch()
@@ -124,6 +101,13 @@ def store_of(name: str) -> dict[str, Any]:
             raise Failed("this host has no cluster of PostgreSQL", "rackwright apply makes one")
         store |= found | {"unit": f"postgresql@{found['version']}-main.service"}
     return store
+
+
+def _stream_of(store: dict[str, Any]) -> Stream:
+    stream = KINDS[store["kind"]].stream
+    if stream is None:
+        raise Failed(f"{store['name']} is of the kind {store['kind']}, which is no stream")
+    return stream
 
 
 def _say_held() -> None:
