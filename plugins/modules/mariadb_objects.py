@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.rackwright.mariadb import QUESTION, RIGHTS, Change, MariadbError, check, plan
+from ansible.module_utils.rackwright.mariadb import QUESTION, Change, MariadbError, check, plan
+from ansible.module_utils.rackwright.store_users import users_option
 
 DOCUMENTATION = r"""
 module: mariadb_objects
@@ -103,16 +104,6 @@ unasked:
   returned: sometimes
 """
 
-GRANT = {
-    "database": {"type": "str", "required": True},
-    "rights": {"type": "str", "choices": list(RIGHTS), "default": "write"},
-}
-USER = {
-    "name": {"type": "str", "required": True},
-    "password": {"type": "str", "required": True, "no_log": True},
-    "connection_limit": {"type": "int", "default": 0},
-    "grants": {"type": "list", "elements": "dict", "default": [], "options": GRANT},
-}
 DATABASE = {
     "name": {"type": "str", "required": True},
     "character_set": {"type": "str", "default": "utf8mb4"},
@@ -176,7 +167,7 @@ def main() -> None:
         argument_spec={
             "socket": {"type": "path", "default": "/run/mysqld/mysqld.sock"},
             "databases": {"type": "list", "elements": "dict", "default": [], "options": DATABASE},
-            "users": {"type": "list", "elements": "dict", "default": [], "options": USER},
+            "users": users_option(connection_limit={"type": "int", "default": 0}),
             "callers": {"type": "list", "elements": "str", "default": []},
             "watcher": {"type": "str", "default": ""},
             "asked_from": {"type": "list", "elements": "str", "default": []},

@@ -12,7 +12,6 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.rackwright.mongodb import (
     AWAY,
     REFUSED,
-    RIGHTS,
     Command,
     MongodbError,
     admin_command,
@@ -23,6 +22,7 @@ from ansible.module_utils.rackwright.mongodb import (
     plan,
     script,
 )
+from ansible.module_utils.rackwright.store_users import users_option
 
 DOCUMENTATION = r"""
 module: mongodb_objects
@@ -91,15 +91,6 @@ items:
   sample: [{name: shop, actions: [created]}]
 """
 
-GRANT = {
-    "database": {"type": "str", "required": True},
-    "rights": {"type": "str", "choices": list(RIGHTS), "default": "write"},
-}
-USER = {
-    "name": {"type": "str", "required": True},
-    "password": {"type": "str", "required": True, "no_log": True},
-    "grants": {"type": "list", "elements": "dict", "default": [], "options": GRANT},
-}
 # The certificate that the server was started with, or was told of last, beside the one it has been given.
 _PAIR = "cat /tls/cert.pem /tls/key.pem"
 _FRESH = f"{_PAIR} | cmp -s - /tmp/server.pem"
@@ -203,7 +194,7 @@ def main() -> None:
             "admin": {"type": "str", "default": "rackwright"},
             "admin_password": {"type": "str", "required": True, "no_log": True},
             "former_password": {"type": "str", "default": "", "no_log": True},
-            "users": {"type": "list", "elements": "dict", "default": [], "options": USER},
+            "users": users_option(),
             "callers": {"type": "list", "elements": "str", "default": []},
             "seconds": {"type": "int", "default": 120},
         },

@@ -6,10 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
+from data_host import machines, variables
 from keeping import Cli, cli, keeper
-from machines import SOURCES, Machines
-
-from rackwright.site.inventory import load_inventory
+from machines import Machines
 
 Client = Callable[..., str]
 CA = "/etc/rackwright/tls/ca.pem"
@@ -25,19 +24,7 @@ try:
 except PyMongoError as error:
     print("refused:", type(error).__name__, str(error)[:300])
 """
-__all__ = ["Cli", "cli", "keeper"]
-
-
-@pytest.fixture(scope="session")
-def machines() -> Machines:
-    """All machines of the scenario."""
-    return Machines()
-
-
-@pytest.fixture(scope="session")
-def variables() -> Mapping[str, Any]:
-    """The variables of data1, secrets included; each is worked out when it is asked for."""
-    return load_inventory(SOURCES).hosts["data1"].variables
+__all__ = ["Cli", "cli", "keeper", "machines", "variables"]
 
 
 @pytest.fixture(scope="session")

@@ -12,26 +12,13 @@ from typing import Any
 
 import pytest
 from asking import answer_of
+from data_host import machines, variables
 from keeping import Keeper, keeper
 from machines import PROJECT, SOURCES, Machines
 
-from rackwright.site.inventory import load_inventory
-
 CA = ".lab/molecule-vectors/ca.pem"
 Ask = Callable[..., tuple[int, str]]
-__all__ = ["Keeper", "keeper"]
-
-
-@pytest.fixture(scope="session")
-def machines() -> Machines:
-    """All machines of the scenario."""
-    return Machines()
-
-
-@pytest.fixture(scope="session")
-def variables() -> Mapping[str, Any]:
-    """What the inventory says of the data host."""
-    return load_inventory(SOURCES).hosts["data1"].variables
+__all__ = ["Keeper", "keeper", "machines", "variables"]
 
 
 @pytest.fixture(scope="session")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+from ansible.module_utils.rackwright.store_users import NAME_RULE, is_name
+
 # What each of the rights stands for, on one database. `own` is what a program needs that makes its tables
 # itself; nothing here reaches another database, a file of the host or another account.
 READ = frozenset({"SELECT", "SHOW VIEW"})
@@ -89,9 +89,8 @@ def check(params: Mapping[str, Any]) -> None:
     """
     for kind in ("databases", "users"):
         for entry in params[kind]:
-            if not _NAME.fullmatch(entry["name"]):
-                rule = "a name is small letters, digits and _, and begins with a letter"
-                raise MariadbError(f"{kind} has {entry['name']!r}: {rule}")
+            if not is_name(entry["name"]):
+                raise MariadbError(f"{kind} has {entry['name']!r}: {NAME_RULE}")
     known = {entry["name"] for entry in params["databases"]}
     for user in params["users"]:
         for grant in user["grants"]:

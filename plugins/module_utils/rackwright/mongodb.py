@@ -12,7 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+from ansible.module_utils.rackwright.store_users import NAME_RULE, is_name
+
 OWN_DATABASES = frozenset({"admin", "config", "local"})
 # What each of the rights stands for: built-in roles, on one database and on no other.
 RIGHTS: Mapping[str, tuple[str, ...]] = {
@@ -91,9 +92,8 @@ def check(users: Sequence[Mapping[str, Any]]) -> None:
     for user in users:
         databases = [grant["database"] for grant in user["grants"]]
         for name in (user["name"], *databases):
-            if not _NAME.fullmatch(name):
-                rule = "a name is small letters, digits and _, and begins with a letter"
-                raise MongodbError(f"users has {name!r}: {rule}")
+            if not is_name(name):
+                raise MongodbError(f"users has {name!r}: {NAME_RULE}")
         if own := sorted(OWN_DATABASES.intersection(databases)):
             raise MongodbError(f"the user {user['name']} has rights in {own[0]}, which is the server's own")
 
