@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import json
 import re
-import stat
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.rackwright import apparmor
+from ansible.module_utils.rackwright import apparmor, rights
 
 DOCUMENTATION = r"""
 module: host_audit
@@ -67,7 +66,7 @@ listening:
   type: list
   elements: dict
 secrets:
-  description: Files below the directories, with owner, group and mode.
+  description: Files below the directories, with owner, group and mode, and whether a private key is in them.
   returned: always
   type: list
   elements: dict
@@ -180,25 +179,6 @@ class Looker:
                 )
         return sockets
 
-    @staticmethod
-    def secrets(directories: list[str]) -> list[dict[str, Any]]:
-        """Lists files with their owners and modes."""
-        found = []
-        for directory in directories:
-            for path in sorted(Path(directory).rglob("*")):
-                try:
-                    about = path.lstat()
-                except OSError:
-                    continue
-                if stat.S_ISREG(about.st_mode):
-                    mode = f"{stat.S_IMODE(about.st_mode):04o}"
-                    try:
-                        owner, group = path.owner(), path.group()
-                    except KeyError:
-                        owner, group = str(about.st_uid), str(about.st_gid)
-                    found.append({"path": str(path), "owner": owner, "group": group, "mode": mode})
-        return found
-
     def certificates(self, directories: list[str]) -> list[dict[str, Any]]:
         """Lists certificates with their ends."""
         found = []
@@ -282,7 +262,7 @@ def main() -> None:
         lynis=looker.lynis(given["lynis_skips"]),
         units=looker.units(given["units"]),
         listening=looker.listening(),
-        secrets=looker.secrets(given["secrets"]),
+        secrets=rights.of_files(given["secrets"]),
         certificates=looker.certificates(given["secrets"]),
         sshd=looker.sshd(),
         containers=looker.containers(),

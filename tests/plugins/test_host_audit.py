@@ -56,3 +56,17 @@ def test_instances_stand_for_what_stands_for_them_and_ours_are_all_there(looked_
 
 def test_what_systemd_cannot_judge_is_none(looked_at: Value) -> None:
     assert looked_at.units(["odd.service"]) == {"rackwright-app.service": 1.1, "odd.service": None}
+
+
+def test_a_private_key_is_known_by_its_content_whatever_its_name(load: Value, tmp_path: Path) -> None:
+    (tmp_path / "kept").mkdir()
+    for name, text in (
+        ("edge.pem", "-----BEGIN EC PRIVATE KEY-----"),
+        ("ca.pem", "-----BEGIN CERTIFICATE-----"),
+    ):
+        (tmp_path / "kept" / name).write_text(f"{text}\n", encoding="utf-8")
+    found = load("modules", "host_audit").rights.of_files([str(tmp_path / "kept"), str(tmp_path / "nowhere")])
+    assert {Path(entry["path"]).name: entry["private"] for entry in found} == {
+        "ca.pem": False,
+        "edge.pem": True,
+    }

@@ -41,4 +41,4 @@ def test_every_host_was_looked_at(checks: dict[str, Any]) -> None:
     assert set(indices) >= {"edge1", "app1", "data1", "ops1"}
     assert min(int(text.partition(";")[0]) for text in indices.values()) >= 85
     assert {item["host"] for item in checks["tls"]["items"]} == {"edge1"}
-    assert {item["host"] for item in checks["nginx"]["items"]} == {"edge1"}
+    assert {item["host"] for item in checks["edge"]["items"]} == {"edge1"}

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from rackwright.audit.confinement import judge_confinement
-from rackwright.audit.judge import judge_gixy, judge_host, judge_tls
+from rackwright.audit.judge import judge_host, judge_tls
 from rackwright.audit.model import Audit, Item, both, controls, data
 from rackwright.audit.report import as_dict, as_html, as_markdown, words_of
 
@@ -20,7 +20,20 @@ GOOD: dict[str, Any] = {
     "lynis": {"index": 86, "warnings": [], "suggestions": []},
     "sshd": {"passwordauthentication": "no", "permitrootlogin": "no", "permitemptypasswords": "no"},
     "secrets": [
-        {"path": "/etc/rackwright/tls/nginx/key.pem", "owner": "root", "group": "root", "mode": "0640"}
+        {
+            "path": "/etc/rackwright/tls/nginx/key.pem",
+            "owner": "root",
+            "group": "root",
+            "mode": "0640",
+            "private": True,
+        },
+        {
+            "path": "/etc/rackwright/a.json",
+            "owner": "root",
+            "group": "root",
+            "mode": "0644",
+            "private": False,
+        },
     ],
     "certificates": [{"path": "/etc/rackwright/tls/nginx/cert.pem", "subject": "CN=a", "days": 90}],
     "containers": [{"name": "a", "image": "a@sha256:1"}],
@@ -50,6 +63,10 @@ def test_a_good_host_passes() -> None:
         ({"lynis": {"index": 84, "warnings": [], "suggestions": []}}, "lynis"),
         ({"sshd": GOOD["sshd"] | {"passwordauthentication": "yes"}}, "sshd"),
         ({"secrets": [GOOD["secrets"][0] | {"mode": "0644"}]}, "secrets"),
+        (
+            {"secrets": [GOOD["secrets"][0] | {"path": "/run/traefik/tls/edge.pem", "mode": "0604"}]},
+            "secrets",
+        ),
         ({"certificates": [{"path": "/a/cert.pem", "subject": "", "days": 13}]}, "certificates"),
         ({"containers": [{"name": "a", "image": "a:latest"}]}, "versions"),
         ({"auditd": "inactive"}, "recorder"),
@@ -115,13 +132,6 @@ def test_what_the_sites_own_authority_explains_is_told_and_passes_with_no_other(
     assert [item.status for item in judge_tls("e", explained, own_authority=False)] == ["fail"]
     assert [item.status for item in judge_tls("e", graver, own_authority=True)] == ["fail"]
     assert [item.status for item in judge_tls("e", {"tls": None}, own_authority=True)] == ["none"]
-
-
-def test_a_finding_of_gixy_passes_with_a_written_reason_only() -> None:
-    told = {"plugin": "proxy_buffering_off", "severity": "MEDIUM", "summary": "s"}
-
-    assert [item.status for item in judge_gixy("e", [told])] == ["pass"]
-    assert [item.status for item in judge_gixy("e", [told | {"plugin": "ssrf"}])] == ["fail"]
 
 
 def test_controls_name_checks_that_there_are_and_titles_in_both_languages() -> None:

@@ -13,7 +13,6 @@ Seen = Mapping[str, Any]
 LONGEST_EXPOSURE, LEAST_INDEX = 3.0, 85
 LEAST_DAYS, MOST_DAYS = 14, 398
 _TLS_WORSE = frozenset({"MEDIUM", "HIGH", "CRITICAL", "FATAL"})
-_GIXY_WORSE = frozenset({"LOW", "MEDIUM", "HIGH"})
 # Not services: what every system has listen for its own needs.
 _OWN = frozenset({"systemd-resolve", "chronyd", "dhclient", "systemd-network"})
 
@@ -101,18 +100,16 @@ def _sshd(host: str, seen: Seen) -> Iterator[Item]:
 
 
 def _secrets(host: str, seen: Seen) -> Iterator[Item]:
-    open_files = [
-        f"{entry['path']} {entry['mode']}"
-        for entry in seen["secrets"]
-        if _is_secret(entry["path"]) and int(entry["mode"], 8) & 0o007
-    ]
-    good = f"{sum(_is_secret(entry['path']) for entry in seen['secrets'])} files"
+    secrets = [entry for entry in seen["secrets"] if _is_secret(entry)]
+    open_files = [f"{entry['path']} {entry['mode']}" for entry in secrets if int(entry["mode"], 8) & 0o007]
+    good = f"{len(secrets)} files"
     yield _item("secrets", host, not open_files, ", ".join(open_files), good, good.replace("files", "个文件"))
 
 
-def _is_secret(path: str) -> bool:
-    name = path.rsplit("/", 1)[-1]
-    return name == "key.pem" or any(word in name for word in ("password", "secret", "token", "htpasswd"))
+def _is_secret(entry: Seen) -> bool:
+    name = entry["path"].rsplit("/", 1)[-1]
+    named = name == "key.pem" or any(word in name for word in ("password", "secret", "token", "htpasswd"))
+    return named or bool(entry["private"])
 
 
 def _certificates(host: str, seen: Seen) -> Iterator[Item]:
@@ -169,26 +166,6 @@ def judge_tls(host: str, seen: Seen, own_authority: bool) -> Iterator[Item]:
             yield Item("tls", host, "pass", both(en, zh))
         elif not findings:
             yield Item("tls", host, "none", both(f"{target}: no report", f"{target}：无报告"))
-
-
-def judge_gixy(host: str, findings: Sequence[Mapping[str, Any]] | None) -> Iterator[Item]:
-    """Yield gixy's findings; those with a written reason pass, with it."""
-    if findings is None:
-        yield Item("nginx", host, "none", both("gixy did not run", "gixy 未运行"))
-        return
-    reasons = data()["gixy_reasons"]
-    for entry in findings:
-        if entry.get("severity") not in _GIXY_WORSE:
-            continue
-        plugin = str(entry["plugin"])
-        text = f"{plugin}: {entry.get('summary')} ({entry['severity']})"
-        if plugin in reasons:
-            why = reasons[plugin]
-            yield Item("nginx", host, "pass", both(f"{text}; {why['en']}", f"{text}；{why['zh']}"))
-        else:
-            yield Item("nginx", host, "fail", both(text, text))
-    if not findings:
-        yield Item("nginx", host, "pass", both("no finding", "没有问题"))
 
 
 def _item(check: str, host: str, good: bool, bad_text: str, en: str, zh: str) -> Item:

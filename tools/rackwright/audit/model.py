@@ -34,6 +34,19 @@ class Item:
 
 
 @dataclass(frozen=True)
+class Weakness:
+    """What a configuration says that it must not.
+
+    Attributes:
+        rule: Its name in checks.yml (`edge_rules`).
+        where: Line or key, and what stands there.
+    """
+
+    rule: str
+    where: str
+
+
+@dataclass(frozen=True)
 class Control:
     """What an auditor asks.
 

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rackwright.audit.judge import judge_gixy, judge_host, judge_tls
+from rackwright.audit.edge import judge_edge
+from rackwright.audit.judge import judge_host, judge_tls
 from rackwright.audit.model import Audit, Item, both, data
 from rackwright.audit.services import judge_services
 from rackwright.errors import RackwrightError
@@ -23,8 +24,6 @@ from rackwright.zones.run import try_zones
 
 PLAYBOOK = "playbooks/audit.yml"
 _LOOK = "Look"
-# Of the edge by nginx, and of what serves files behind another proxy, for which there is no such reader.
-_NGINX = ("/etc/nginx/nginx.conf", "/etc/rackwright/edge-files/nginx.conf")
 _GIXY_SECONDS = 120
 
 
@@ -77,11 +76,7 @@ def _items(inventory: Inventory, seen: Mapping[str, Mapping[str, Any]]) -> Itera
         yield from judge_host(host, answer, declared, exceptions, answer["apparmor"]["wanted"])
         if host in site.groups.get("edge", ()):
             yield from judge_tls(host, answer, own_authority=tls.get("mode", "internal_ca") == "internal_ca")
-            yield from judge_gixy(host, gixy(_configuration(answer["files"])))
-
-
-def _configuration(files: Mapping[str, str]) -> str:
-    return next((files[path] for path in _NGINX if files.get(path)), "")
+            yield from judge_edge(host, site.choices["edge_engine"], answer["files"], gixy)
 
 
 def gixy(configuration: str) -> list[dict[str, Any]] | None:
