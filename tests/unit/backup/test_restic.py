@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -15,7 +16,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from rackwright.backup.agent import proof, restic
+from rackwright.backup.agent import keep, proof, restic
+from rackwright.backup.agent.sender import HELD
 from rackwright.backup.agent.settings import Repository, Store
 from rackwright.backup.agent.shell import Failed
 
@@ -61,6 +63,28 @@ def test_a_backup_that_was_cut_off_stands_in_nobodys_way(repository: Repository)
     restic.alone(repository, "check", "--read-data")
     restic.forget(repository)
     restic.prune(repository)
+
+
+class Sending(Store):
+    """One whose host says the time at which what it sends is held, and sends it."""
+
+    def ask(self, *_: str) -> list[str]:
+        script = (
+            "import sys, time; time.sleep(1.5); held = str(time.time());"
+            f" print({HELD!r}, file=sys.stderr, flush=True); print(held, end='')"
+        )
+        return [sys.executable, "-c", script]
+
+
+def test_a_snapshot_is_not_older_than_what_is_in_it(repository: Repository) -> None:
+    """Else a restore to a moment in between would bring what was written after it."""
+    one = Sending("data1/x", "data1", "10.0.30.11", "x", "files")
+    keep._stream(repository, one)
+    found = restic.newest(repository, one)
+    words = ["dump", found.id, f"/{restic.filename(one.name)}"]
+    assert found.time >= float(restic.restic(repository, *words).stdout)
+    # In whole seconds, as it is told: whoever names that time gets it.
+    assert restic.newest(repository, one, int(found.time)) == found
 
 
 def test_of_a_store_that_is_kept_each_hour_fewer_stay_the_older_they_are(repository: Repository) -> None:

@@ -20,6 +20,8 @@ LOCK_SECONDS = 6 * HOUR
 POINT_DUE_SECONDS = 8 * 24 * HOUR
 # A little less than writers wait at most (`store_main.LONGEST_PAUSE`), so that the reason is told.
 HELD_SECONDS = 290
+# Nobody waits for a backup of a single store.
+HELD_AT_LEISURE_SECONDS = 24 * HOUR
 
 
 @contextmanager
@@ -70,6 +72,9 @@ def backup(repository: Repository, stores: Sequence[Store], kind: str) -> list[d
 def _stream(repository: Repository, store: Store) -> dict[str, Any]:
     sender = Sender(store.name, store.ask("send", store.service))
     try:
+        # restic says when it began: that is the time of the snapshot, and nothing in it may be newer.
+        if not sender.await_held(HELD_AT_LEISURE_SECONDS):
+            raise Failed(f"{store.name} was not held within {HELD_AT_LEISURE_SECONDS // HOUR} hours")
         name, size = restic.keep(repository, store.name, sender)
     finally:
         sender.stop()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 import subprocess
 from collections.abc import Sequence
 from datetime import datetime
@@ -155,14 +157,22 @@ def snapshots(repository: Repository) -> list[Snapshot]:
     found = []
     for entry in json.loads(restic(repository, "snapshots", "--json").stdout) or []:
         tags = dict(tag.partition("=")[::2] for tag in entry.get("tags") or ())
-        stamp = entry["time"]
-        # Nanoseconds are more than Python reads.
-        moment = datetime.fromisoformat(
-            stamp[:19] + (stamp[-6:] if stamp[-1] != "Z" else "+00:00")
-        ).timestamp()
         size = int((entry.get("summary") or {}).get("total_bytes_processed", 0))
-        found.append(Snapshot(entry["short_id"], tags.get("store", ""), moment, size, tags.get("point", "")))
+        found.append(
+            Snapshot(
+                entry["short_id"], tags.get("store", ""), _moment(entry["time"]), size, tags.get("point", "")
+            )
+        )
     return sorted(found, key=lambda entry: entry.time)
+
+
+def _moment(stamp: str) -> float:
+    """Return a time of restic's in whole seconds since 1970, rounded up: people are told it and say it."""
+    found = re.fullmatch(r"(.{19})(\.\d+)?(Z|[+-]\d\d:\d\d)", stamp)
+    assert found is not None, stamp  # noqa: S101 - RFC 3339, with more digits than Python reads
+    second, fraction, zone = found.groups()
+    whole = datetime.fromisoformat(second + zone.replace("Z", "+00:00")).timestamp()
+    return whole + math.ceil(float(fraction or 0))
 
 
 def newest(repository: Repository, store: Store | str, until: float | None = None) -> Snapshot:
