@@ -11,7 +11,7 @@ from rackwright.catalogue.site import Site, place
 from rackwright.site.paths import repository_root
 
 
-def site(**groups: list[str]) -> Site:
+def site(choices: dict[str, str] | None = None, **groups: list[str]) -> Site:
     values: dict[str, Any] = {}
     for name in ("services", "zones"):
         path = repository_root() / f"group_vars/all/{name}.yml"
@@ -38,6 +38,7 @@ def site(**groups: list[str]) -> Site:
             "ops": {"cidr": "10.0.40.0/24"},
         },
         management_sources=["10.0.99.0/24"],
+        choices=choices or {},
     )
 
 
@@ -64,6 +65,20 @@ def test_what_has_state_is_kept_and_watched() -> None:
         "unit": "redis-server.service",
     }
     assert list(backup_plan(found, "app1")["stores"]) == []
+
+
+def test_a_host_is_told_what_its_kinds_need_and_the_backup_host_what_proofs_do() -> None:
+    qdrant = {"vector_store": "qdrant"}
+    found = site(qdrant, backup=["ops1"], mariadb=["data1"], mongodb=["data1"], vector_store=["data1"])
+    stores = backup_plan(found, "data1")["stores"]
+    assert stores["mariadb"]["unit"] == "mariadb.service"
+    assert (stores["mongodb"]["container"], stores["mongodb"]["server"]) == ("mongodb", "data1")
+    # The vector store's key is for hosts with a store whose API is asked.
+    assert {name for name, store in stores.items() if "api_key_file" in store} == {"qdrant"}
+    assert stores["qdrant"]["url"] == "https://10.0.30.11:6333"
+    assert backup_plan(found, "ops1")["packages"] == ["mariadb-client-core", "mariadb-server-core"]
+    assert backup_plan(found, "data1")["packages"] == []
+    assert backup_plan(site(backup=["ops1"]), "ops1")["packages"] == []
 
 
 def test_the_flows_of_backups_are_two() -> None:
