@@ -6,19 +6,10 @@ import subprocess
 import time
 from datetime import datetime
 
-from conftest import (
-    BUNDLE,
-    MADE,
-    MIRROR,
-    changed,
-    counted_at_the_gateway,
-    named,
-    play,
-    rackwright,
-    signer,
-)
+from closed import BUNDLE, MADE, changed, counted_at_the_gateway, named, play, rackwright, signer
 from machines import Machines
 
+MIRROR = "10.63.40.11:8481"
 # Of the control node that is made of the bundle: it is the one host.
 SITE = """---
 all:

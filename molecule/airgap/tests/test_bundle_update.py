@@ -11,13 +11,17 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import BUNDLE, MADE, counted_at_the_gateway, named, rackwright, signer
+from closed import BUNDLE, MADE, counted_at_the_gateway, named, rackwright, signer
 from machines import Machines
 from operating import Operator
 
 from rackwright.lab.tiny_model import write_tiny_model
 
 ARTIFACTS = MADE / "artifacts"
+
+
+def in_the_bundle(sha256: str) -> Path:
+    return BUNDLE / "objects" / sha256[:2] / sha256
 
 
 @contextmanager
@@ -27,8 +31,11 @@ def a_machine_with_internet(artifacts: dict[str, Any]) -> Iterator[None]:
         Path(artifacts["llama_cpp_image"]["archive"]): artifacts["llama_cpp_image"]["sha256"],
         Path(artifacts["model"]["file"]): artifacts["model"]["sha256"],
     }
+    release = yaml.safe_load((MADE / "double/release.yml").read_text())
+    if in_the_bundle(release["sha256"]).is_file():
+        files[Path(release["source"])] = release["sha256"]
     for path, sha256 in files.items():
-        shutil.copyfile(BUNDLE / "objects" / sha256[:2] / sha256, path)
+        shutil.copyfile(in_the_bundle(sha256), path)
     try:
         yield
     finally:

@@ -1,0 +1,1 @@
+../../airgap/tests/conftest.py
