@@ -230,7 +230,7 @@ def test_a_full_disk_is_refused_before_the_start(
     registry: Registry, tmp_path: Path, downloader: Downloader, what: Wanted
 ) -> None:
     sources = ollama(registry)
-    store = Store(tmp_path / "store", reserve=shutil.disk_usage(tmp_path).free)
+    store = Store(tmp_path / "store", reserve=shutil.disk_usage(tmp_path).total)
     with pytest.raises(StoreError, match="are to come") as caught:
         pull(what, sources, store, downloader)
     assert "rackwright models remove" in str(caught.value.hint)
