@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from tempfile import TemporaryFile
+from typing import TextIO
 
 import pytest
-from machines import SOURCES, Machines
-from over_ssh import over_ssh
-
-from rackwright.site.inventory import load_inventory
+from machines import Machines
 
 ROUNDS = int(os.environ.get("FAULT_ROUNDS", "10"))
 DATA = "/var/lib/postgresql/17/main"
@@ -68,14 +66,15 @@ def await_server(sql: Callable[[str], str]) -> float:
 class Written:
     """Rows that were acknowledged, and those that are there."""
 
-    def __init__(self, sql: Callable[[str], str], number: int) -> None:
-        self._sql, self._number = sql, number
+    def __init__(self, sql: Callable[[str], str], number: int, told: TextIO) -> None:
+        self._sql, self._number, self._told = sql, number, told
         self.acknowledged: set[int] = set()
 
-    def read(self, writer: subprocess.Popen[str]) -> None:
-        """Take what the writer was told; a line that is not whole was not read."""
-        out, _ = writer.communicate(timeout=90)
-        lines = out.splitlines(keepends=True)
+    def read(self, writer: subprocess.Popen[bytes]) -> None:
+        """Take what the writer was told, till it ended; a line that is not whole was not read."""
+        writer.wait(timeout=90)
+        self._told.seek(0)
+        lines = self._told.read().splitlines(keepends=True)
         self.acknowledged = {int(line) for line in lines if line.endswith("\n") and line.strip()}
 
     def check(self) -> None:
@@ -86,33 +85,28 @@ class Written:
         assert self.acknowledged - found == set()
 
 
-def end_segments() -> None:
-    """Ends segments of the log until the server cannot make another.
-
-    By SSH: the writer ends with the server, and of two of its programs that end in one moment Docker does not
-    always tell it.
-    """
-    data = over_ssh(load_inventory(SOURCES).hosts["data1"].variables)
-    assert data.run(f"timeout 100 bash -c {shlex.quote(ENDS_SEGMENTS)}").rc == 0
-
-
 @contextmanager
 def writing(
     machines: Machines, sql: Callable[[str], str], number: int, seconds: float
-) -> Iterator[tuple[subprocess.Popen[str], Written]]:
-    """Have rows written, for some seconds from the first ones on, before the block breaks something."""
+) -> Iterator[tuple[subprocess.Popen[bytes], Written]]:
+    """Have rows written, for some seconds from the first ones on, before the block breaks something.
+
+    What the writer is told goes into a file: while nobody takes the output of one program, Docker does not
+    tell the end of another.
+    """
     sql("CREATE TABLE IF NOT EXISTS numbered (n int PRIMARY KEY)")
     sql(f"DELETE FROM numbered WHERE n / 1000000 = {number}")  # noqa: S608 - a number
     script = WRITER.replace("{round}", str(number))
     command = ["docker", "exec", "-i", machines.containers["data1"], "bash", "-c", script]
-    writer = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    ends = time.monotonic() + 90
-    some = f"SELECT count(*) > 50 FROM numbered WHERE n / 1000000 = {number}"  # noqa: S608 - a number
-    while sql(some) != "t":
-        assert time.monotonic() < ends, "nothing is written"
-        time.sleep(0.5)
-    time.sleep(seconds)
-    yield writer, Written(sql, number)
+    with TemporaryFile("w+") as told:
+        writer = subprocess.Popen(command, stdout=told, stderr=subprocess.DEVNULL)
+        ends = time.monotonic() + 90
+        some = f"SELECT count(*) > 50 FROM numbered WHERE n / 1000000 = {number}"  # noqa: S608 - a number
+        while sql(some) != "t":
+            assert time.monotonic() < ends, "nothing is written"
+            time.sleep(0.5)
+        time.sleep(seconds)
+        yield writer, Written(sql, number, told)
 
 
 @rounds
@@ -165,7 +159,7 @@ def test_the_disk_is_full(
         try:
             assert "100%" in machines.inside("data1", f"df --output=pcent {place}")
             if place != DATA:
-                end_segments()
+                machines.inside("data1", ENDS_SEGMENTS)
             written.read(writer)
         finally:
             writer.kill()
