@@ -115,6 +115,19 @@ def test_containers_keep_docker_s_own() -> None:
     ]
 
 
+def test_a_certificate_of_a_service_that_is_gone_is_to_be_removed_and_never_overdue() -> None:
+    left = {"path": "/etc/rackwright/tls/nginx/cert.pem", "subject": "CN=a", "days": -3}
+    kept = {"path": "/etc/rackwright/tls/redis/cert.pem", "subject": "CN=b", "days": 90}
+    seen = GOOD | {"certificates": [left, kept]}
+    found = [
+        item for item in judge_host("e", seen, {443}, [], gone={"nginx"}) if item.check == "certificates"
+    ]
+    assert [item.status for item in found] == ["warn", "pass"]
+    assert "/etc/rackwright/tls/nginx is left of nginx" in found[0].detail["en"]
+    overdue = [item.status for item in judge_host("e", seen, {443}, []) if item.check == "certificates"]
+    assert overdue == ["fail", "pass"]
+
+
 def test_exceptions_of_both_kinds_are_told_with_their_reasons() -> None:
     given = [{"rule": "tmp-options", "reason": "x"}, {"service": "redis", "mode": "complain", "reason": "y"}]
     found = [item for item in judge_host("edge1", GOOD, {443}, given) if item.check == "exceptions"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from rackwright.audit.confinement import judge_confinement
@@ -12,6 +12,7 @@ from rackwright.audit.model import Item, Status, both, data
 Seen = Mapping[str, Any]
 LONGEST_EXPOSURE, LEAST_INDEX = 3.0, 85
 LEAST_DAYS, MOST_DAYS = 14, 398
+_CERTIFICATES = "/etc/rackwright/tls/"
 _TLS_WORSE = frozenset({"MEDIUM", "HIGH", "CRITICAL", "FATAL"})
 # Not services: what every system has listen for its own needs.
 _OWN = frozenset({"systemd-resolve", "chronyd", "dhclient", "systemd-network"})
@@ -23,6 +24,7 @@ def judge_host(
     declared: set[int],
     exceptions: Sequence[Mapping[str, str]],
     profiles: Sequence[Mapping[str, Any]] = (),
+    gone: Collection[str] = (),
 ) -> Iterator[Item]:
     """Yield everything that is found on a host.
 
@@ -32,13 +34,14 @@ def judge_host(
         declared: Ports that the catalogue has listen there.
         exceptions: Its `hardening_exceptions` and `hardening_apparmor_exceptions`.
         profiles: The AppArmor profiles that the site wants there, as `rackwright.confinement` tells them.
+        gone: Services of the catalogue that the host does not have: nobody renews what they left.
     """
     yield from _listeners(host, seen, declared)
     yield from _units(host, seen)
     yield from _lynis(host, seen)
     yield from _sshd(host, seen)
     yield from _secrets(host, seen)
-    yield from _certificates(host, seen)
+    yield from _certificates(host, seen, gone)
     yield from _containers(host, seen)
     yield from _recorder(host, seen)
     yield from judge_confinement(host, seen["apparmor"], profiles)
@@ -112,8 +115,15 @@ def _is_secret(entry: Seen) -> bool:
     return named or bool(entry["private"])
 
 
-def _certificates(host: str, seen: Seen) -> Iterator[Item]:
+def _certificates(host: str, seen: Seen, gone: Collection[str]) -> Iterator[Item]:
     for entry in seen["certificates"]:
+        directory, service = entry["path"].rsplit("/", 2)[:2]
+        if f"{directory}/" == _CERTIFICATES and service in gone:
+            left = f"{directory}/{service}"
+            en = f"{left} is left of {service}, which is not here any more: remove it"
+            zh = f"{left} 为已不在此主机的 {service} 所遗留，请删除"
+            yield Item("certificates", host, "warn", both(en, zh))
+            continue
         authority = entry["path"].endswith(("ca.pem", "clients.pem", "server.pem"))
         days = entry["days"]
         status: Status = "pass"

@@ -73,7 +73,8 @@ def _items(inventory: Inventory, seen: Mapping[str, Mapping[str, Any]]) -> Itera
             for name in ("hardening_exceptions", "hardening_apparmor_exceptions")
             for entry in variables.get(name) or []
         ]
-        yield from judge_host(host, answer, declared, exceptions, answer["apparmor"]["wanted"])
+        gone = set(site.catalogue.services) - set(site.services_of(host))
+        yield from judge_host(host, answer, declared, exceptions, answer["apparmor"]["wanted"], gone)
         if host in site.groups.get("edge", ()):
             yield from judge_tls(host, answer, own_authority=tls.get("mode", "internal_ca") == "internal_ca")
             yield from judge_edge(host, site.choices["edge_engine"], answer["files"], gixy)
