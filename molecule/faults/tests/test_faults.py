@@ -17,7 +17,7 @@ from machines import Machines
 ROUNDS = int(os.environ.get("FAULT_ROUNDS", "10"))
 DATA = "/var/lib/postgresql/17/main"
 UNIT = "postgresql@17-main.service"
-# With what is free on each, in MB: log that the backup host has not taken yet stays from round to round.
+# With what is free on each, in MB: log that the backup host has not taken yet has its room.
 DISKS = {DATA: 96, f"{DATA}/pg_wal": 800}
 WRITER = (
     "cd / && runuser -u postgres -- sh -c '"
@@ -61,6 +61,19 @@ def await_server(sql: Callable[[str], str]) -> float:
             pass
         time.sleep(0.5)
     raise AssertionError("the server did not come back")
+
+
+def await_archived(sql: Callable[[str], str]) -> None:
+    """Waits until the backup host has the log, so that the server can write over it.
+
+    Log that waits stays from round to round: in the end a small disk would be full of it.
+    """
+    waiting = "SELECT count(*) FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready'"
+    ends = time.monotonic() + 180
+    while sql(waiting) != "0":
+        assert time.monotonic() < ends, "the log does not leave"
+        time.sleep(1)
+    sql("CHECKPOINT")
 
 
 class Written:
@@ -153,6 +166,7 @@ def test_the_disk_is_full(
     machines: Machines, sql: Callable[[str], str], place: str, round_number: int
 ) -> None:
     await_server(sql)
+    await_archived(sql)
     number = (200 if place == DATA else 300) + round_number
     with writing(machines, sql, number, 2) as (writer, written):
         machines.inside("data1", f"dd if=/dev/zero of={place}/filler bs=1M", check=False)
