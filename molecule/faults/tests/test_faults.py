@@ -19,6 +19,7 @@ DATA = "/var/lib/postgresql/17/main"
 UNIT = "postgresql@17-main.service"
 # With what is free on each, in MB: log that the backup host has not taken yet has its room.
 DISKS = {DATA: 96, f"{DATA}/pg_wal": 800}
+LOG_OF_SMALL_DISK = {"max_wal_size": "256MB", "min_wal_size": "64MB"}
 WRITER = (
     "cd / && runuser -u postgres -- sh -c '"
     "n=0; while true; do n=$((n + 1));"
@@ -141,8 +142,12 @@ def test_the_host_is_killed(machines: Machines, sql: Callable[[str], str], round
 
 
 @pytest.fixture(scope="module")
-def small_disks(machines: Machines) -> Iterator[None]:
-    """Puts the data and its log on disks of their own, and back again."""
+def small_disks(machines: Machines, sql: Callable[[str], str]) -> Iterator[None]:
+    """Puts the data and its log on disks of their own, with a log that fits them, and back again.
+
+    The site's numbers are for the disk that it has: what the server keeps of old log to write over would fill
+    the small one by itself.
+    """
     script = (
         f"systemctl stop {UNIT}; mv {DATA} {DATA}.held; install -d -m 0700 -o postgres -g postgres {DATA}"
     )
@@ -154,7 +159,14 @@ def small_disks(machines: Machines) -> Iterator[None]:
         script += f" && mount -t tmpfs -o {options} tmpfs {place}"
         script += f" && tar -C {held} --exclude=./pg_wal/* -cf - . | tar -C {place} -xf -"
     machines.inside("data1", f"{script} && systemctl start {UNIT}")
+    await_server(sql)
+    for name, value in LOG_OF_SMALL_DISK.items():
+        sql(f"ALTER SYSTEM SET {name} = '{value}'")
+    sql("SELECT pg_reload_conf()")
     yield
+    await_server(sql)
+    for name in LOG_OF_SMALL_DISK:
+        sql(f"ALTER SYSTEM RESET {name}")
     back = f"systemctl stop {UNIT}; cp -a {DATA}/. {DATA}.back && umount {DATA}/pg_wal {DATA} && rmdir {DATA}"
     machines.inside("data1", f"{back} && mv {DATA}.back {DATA} && rm -rf {DATA}.held; systemctl start {UNIT}")
 
