@@ -22,9 +22,9 @@ from stores import free_port
 from rackwright_app.settings import Settings
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, Route
 else:
-    Browser = Page = object
+    Browser = Page = Route = object
 playwright = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.page
 DOMAIN, SECRET, API = "example.internal", "s" * 48, "https://api.example.internal/"
@@ -174,6 +174,27 @@ def test_somebody_signs_in_at_the_provider_chats_and_leaves_both(page: Page, pla
     # The provider has forgotten as well: it asks who it is.
     page.get_by_role("link", name=BUTTON).click()
     expect(page.get_by_label("Account")).to_be_visible()
+
+
+def test_who_leaves_at_once_leaves_the_provider_as_well(page: Page) -> None:
+    expect = playwright.expect
+
+    def late(route: Route) -> None:
+        page.wait_for_timeout(1500)
+        route.continue_()
+
+    page.route("**/api/auth/me", late)
+    sign_in_there(page)
+    page.get_by_role("button", name="Sign out").click()
+    page.get_by_role("button", name="Leave").click()
+    expect(page.get_by_role("link", name=BUTTON)).to_be_visible()
+
+
+def test_who_cannot_be_told_apart_is_asked_to_sign_in(page: Page) -> None:
+    expect = playwright.expect
+    page.route("**/api/auth/me", lambda route: route.abort("internetdisconnected"))
+    sign_in_there(page)
+    expect(page.get_by_role("link", name=BUTTON)).to_be_visible()
 
 
 def test_what_came_of_it_is_said_in_either_language(page: Page, place: Place) -> None:

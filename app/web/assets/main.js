@@ -20,13 +20,18 @@ function enter(signedIn) {
 }
 
 async function begin() {
-  enter(true);
-  newChat();
+  // Who it is comes first: whoever leaves at once leaves the provider as well.
   const me = await api.ask("/api/auth/me");
   provided = me.provider;
   at("who").textContent = me.user.replace(/^oidc:/, "");
-  const [, count] = await Promise.all([listSessions(session, open), listDocuments()]);
-  at("grounded").checked = count > 0;
+  enter(true);
+  newChat();
+  try {
+    const [, count] = await Promise.all([listSessions(session, open), listDocuments()]);
+    at("grounded").checked = count > 0;
+  } catch {
+    // They are asked for again after each answer and each upload.
+  }
 }
 
 function newChat() {
@@ -159,5 +164,5 @@ api.whenSignedOut(() => {
 translate();
 applyTheme();
 signIn.tellOutcome();
-if (await api.renew()) await begin();
+if (await api.renew()) await begin().catch(() => enter(false));
 else enter(false);
