@@ -52,11 +52,12 @@ def audit(inventories: Sequence[Path], *, zones: bool = True) -> Audit:
         Item("lynis", host, "fail", both(f"not asked: {why}", f"无法询问：{why}"))
         for host, why in failed.items()
     ]
+    site = site_of(inventory)
     answers, _ = health(inventories)
-    items += [*_versions(inventory), *judge_services(answers), *_left_out()]
+    placed = {host: site.services_of(host) for host in site.hosts}
+    items += [*_versions(inventory), *judge_services(answers, placed), *_left_out()]
     if zones:
         items += [*_zones(inventories)]
-    site = site_of(inventory)
     return Audit(site.name, tuple(site.hosts), tuple(items))
 
 
