@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from rackwright.audit import haproxy, traefik
-from rackwright.audit.edge import FILES, NGINX, judge_edge, judge_gixy
-from rackwright.audit.model import data
+from rackwright.audit.edge import CHECK, FILES, NGINX, judge_edge, judge_gixy
+from rackwright.audit.model import Audit, data
 
 Change = Callable[[dict[str, Any]], object]
 HAPROXY = """\
@@ -216,10 +216,10 @@ def test_the_report_says_who_read_what(engine: str, looks: int) -> None:
 
 @pytest.mark.parametrize("engine", ["haproxy", "traefik"])
 def test_what_was_not_read_is_no_pass(engine: str) -> None:
-    assert {item.status for item in judge_edge("e", engine, {}, lambda _: [])} == {"none"}
+    assert {item.status for item in judge_edge("e", engine, {}, lambda _: [])} == {"warn"}
     odd = dict.fromkeys(TEXTS, "- [")
     told = {item.status for item in judge_edge("e", engine, odd, lambda _: [])}
-    assert ("none" in told) == (engine == "traefik")
+    assert ("warn" in told) == (engine == "traefik")
 
 
 @pytest.mark.parametrize(
@@ -252,7 +252,13 @@ def test_a_finding_of_gixy_passes_with_a_written_reason_only() -> None:
 
     assert [item.status for item in judge_gixy("e", NGINX, [told])] == ["pass"]
     assert [item.status for item in judge_gixy("e", NGINX, [told | {"plugin": "ssrf"}])] == ["fail"]
-    assert [item.status for item in judge_gixy("e", NGINX, None)] == ["none"]
+    assert [item.status for item in judge_gixy("e", NGINX, None)] == ["warn"]
     # What is below LOW is no finding, and leaves the file with none.
     (item,) = judge_gixy("e", NGINX, [told | {"severity": "UNSPECIFIED"}])
     assert (item.status, NGINX in item.detail["en"]) == ("pass", True)
+
+
+def test_what_could_not_be_read_is_not_met_by_what_was() -> None:
+    found = tuple(judge_edge("e", "haproxy", {FILES: "events {}"}, lambda _: []))
+    assert {item.status for item in found} == {"warn", "pass"}
+    assert Audit("lab", ("e",), found).status([CHECK]) == "warn"

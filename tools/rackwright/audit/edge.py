@@ -41,7 +41,7 @@ def judge_edge(
 def judge_gixy(host: str, path: str, findings: Findings | None) -> Iterator[Item]:
     """Yield gixy's findings in a file; those with a written reason pass, with it."""
     if findings is None:
-        yield Item(CHECK, host, "none", both(f"{path}: gixy did not read it", f"{path}：gixy 未能读取"))
+        yield Item(CHECK, host, "warn", both(f"{path}: gixy did not read it", f"{path}：gixy 未能读取"))
         return
     reasons = data()["gixy_reasons"]
     grave = [entry for entry in findings if entry.get("severity") in _GIXY_WORSE]
@@ -61,13 +61,13 @@ def _own_rules(host: str, engine: str, files: Files) -> Iterator[Item]:
     paths, read = _READERS[engine]
     names = ", ".join(paths)
     if not all(files.get(path) for path in paths):
-        yield Item(CHECK, host, "none", both(f"{names}: could not be read", f"{names}：未能读取"))
+        yield Item(CHECK, host, "warn", both(f"{names}: could not be read", f"{names}：未能读取"))
         return
     rules = data()["edge_rules"]
     try:
         found = list(read([files[path] for path in paths]))
     except (yaml.YAMLError, AttributeError, TypeError):
-        yield Item(CHECK, host, "none", both(f"{names}: could not be understood", f"{names}：无法解析"))
+        yield Item(CHECK, host, "warn", both(f"{names}: could not be understood", f"{names}：无法解析"))
         return
     for weakness in found:
         rule = rules[weakness.rule]
